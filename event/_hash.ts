@@ -1,0 +1,14 @@
+/** How many shards the actors of one type are spread over; part of the stored format. */
+export const SHARDS = 256;
+
+/** The shard of two subject tokens; both are ASCII. */
+export function shardOfTokens(typeToken: string, keyToken: string): number {
+  return (fnv1a(keyToken, fnv1a(typeToken, 0x811c9dc5)) >>> 0) % SHARDS;
+}
+
+function fnv1a(ascii: string, hash: number): number {
+  for (let i = 0; i < ascii.length; i++) {
+    hash = Math.imul(hash ^ ascii.charCodeAt(i), 0x01000193);
+  }
+  return hash;
+}

@@ -1,0 +1,163 @@
+/** What a stored commit says beside its body: the headers' names and their values' form. */
+import { checkId } from "./ids.ts";
+import { CorruptLogError } from "./errors.ts";
+import type { CommandRecord } from "./event.ts";
+import { parseJson } from "./json.ts";
+
+/** Header names on stored commits. */
+export const CommitHeader = {
+  /** ULID of the decision. */
+  commit: "Aether-Commit",
+  /** The commands it answers; see {@link formatCommands}. */
+  commands: "Aether-Commands",
+  /** Sequences of up to 16 commits of the same actor before it. */
+  trail: "Aether-Trail",
+  /** On a commit without events: the actor's version, which it leaves as it is. */
+  fence: "Aether-Fence",
+  /** What the body is. */
+  contentType: "content-type",
+} as const;
+
+/** Header names on requests and replies between callers and nodes. */
+export const CallHeader = {
+  /** On a reply: the error's code. */
+  error: "Aether-Error",
+  /** The command's id, the same on every attempt. */
+  commandId: "Aether-Command-Id",
+  /** 1 on the first attempt. */
+  attempt: "Aether-Attempt",
+  /** Milliseconds the caller still waits. */
+  deadline: "Aether-Deadline-Ms",
+  /** The actors that wait for this call, outermost first, as JSON. */
+  chain: "Aether-Chain",
+  /** The generation of the map by which the call was sent. */
+  generation: "Aether-Gen",
+  /** W3C trace context. */
+  traceparent: "traceparent",
+} as const;
+
+/** How many earlier commits a trail names. */
+export const TRAIL_LENGTH = 16;
+
+/**
+ * Writes a trail: the first sequence, then the distance to each one before it,
+ * as variable-length integers (7 bits a byte, lowest first), in base64url.
+ *
+ * @param sequences Newest first, strictly falling.
+ * @returns Up to about 60 characters; empty for none.
+ */
+export function formatTrail(sequences: readonly number[]): string {
+  const bytes: number[] = [];
+  let previous = 0;
+  for (let i = 0; i < sequences.length; i++) {
+    let n = i === 0 ? sequences[0]! : previous - sequences[i]!;
+    previous = sequences[i]!;
+    while (n >= 128) {
+      bytes.push((n % 128) + 128);
+      n = Math.floor(n / 128);
+    }
+    bytes.push(n);
+  }
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/**
+ * Reads a trail. A trail is a hint, so a broken one reads as far as it goes.
+ *
+ * @returns Sequences, newest first, strictly falling, all above 0.
+ */
+export function parseTrail(text: string): number[] {
+  let binary: string;
+  try {
+    binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  } catch {
+    return [];
+  }
+  const sequences: number[] = [];
+  let n = 0;
+  let scale = 1;
+  for (let i = 0; i < binary.length; i++) {
+    const byte = binary.charCodeAt(i);
+    n += (byte % 128) * scale;
+    scale *= 128;
+    if (byte >= 128) continue;
+    const last = sequences.at(-1);
+    const sequence = last === undefined ? n : last - n;
+    if (n === 0 || sequence < 1 || !Number.isSafeInteger(sequence)) break;
+    sequences.push(sequence);
+    n = 0;
+    scale = 1;
+  }
+  return sequences;
+}
+
+/**
+ * Writes the commands a commit answers. One command that all the commit's events
+ * belong to is its bare id; anything else is a JSON array of
+ * `[id, events]` or `[id, 0, { reason, message, details }]`.
+ */
+export function formatCommands(
+  commands: readonly CommandRecord[],
+  events: number,
+): string {
+  const only = commands.length === 1 ? commands[0]! : undefined;
+  if (
+    only !== undefined && only.rejected === undefined && only.events === events
+  ) {
+    // A bare id must not read as JSON.
+    if (!only.id.startsWith("[")) return only.id;
+  }
+  return toAscii(
+    JSON.stringify(
+      commands.map((command) =>
+        command.rejected === undefined
+          ? [command.id, command.events]
+          : [command.id, command.events, command.rejected]
+      ),
+    ),
+  );
+}
+
+/**
+ * Reads the commands a commit answers.
+ *
+ * @param text The header; empty where there is none.
+ * @param events How many events the commit holds.
+ * @throws {CorruptLogError} `corrupt_log`: not what {@link formatCommands} makes.
+ */
+export function parseCommands(text: string, events: number): CommandRecord[] {
+  if (text === "") return [];
+  if (!text.startsWith("[")) return [{ id: text, events }];
+  try {
+    return (parseJson(text) as unknown[]).map((entry) => {
+      const [id, count, rejected] = entry as [
+        string,
+        number,
+        CommandRecord["rejected"],
+      ];
+      checkId(id, "command id");
+      if (!Number.isSafeInteger(count) || count < 0) {
+        throw new TypeError("not a count");
+      }
+      return rejected === undefined
+        ? { id, events: count }
+        : { id, events: count, rejected };
+    });
+  } catch (cause) {
+    throw new CorruptLogError(
+      `Cannot read a commit's commands: got ${
+        JSON.stringify(text.slice(0, 200))
+      }`,
+      { cause },
+    );
+  }
+}
+
+// Header values travel as bytes, but not every tool reads them as UTF-8.
+function toAscii(json: string): string {
+  return json.replace(
+    /[\u007f-\uffff]/g,
+    (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"),
+  );
+}

@@ -1,0 +1,107 @@
+/** What travels where: every subject Aether uses, built and taken apart in this one file. */
+import { type ActorAddress, formatActorId, parseActorId } from "./actor_id.ts";
+import { InvalidArgumentError } from "./errors.ts";
+import { checkNamespace } from "./namespace.ts";
+import { decodeToken } from "./token.ts";
+
+/** The subjects of one namespace. */
+export interface Subjects {
+  /** The namespace. */
+  readonly namespace: string;
+  /** An actor's commits: `aether.ev.<ns>.<shard>.<type>.<key>`. */
+  event(address: ActorAddress): string;
+  /** Filter over the commits of one type. */
+  eventsOfType(type: string): string;
+  /** Filter over the commits of all actors. */
+  readonly allEvents: string;
+  /** An actor's snapshot: `aether.sn.<ns>.<type>.<key>`. */
+  snapshot(address: ActorAddress): string;
+  /** Filter over all snapshots. */
+  readonly allSnapshots: string;
+  /** Stored commits as the server republishes them: `aether.bus.<ns>.<type>.<key>`. */
+  bus(address: ActorAddress): string;
+  /** Where the server republishes to, written as its mapping. */
+  readonly busMapping: string;
+  /** A request to the owner of a shard: `aether.do.<ns>.<type>.<shard>.<gen>`. */
+  owner(type: string, shard: number, generation: number): string;
+  /** A request from any client: `aether.ask.<ns>.<type>.<key>.<command>`. */
+  ask(address: ActorAddress, command: string): string;
+  /** Filter over all requests from any client to one type. */
+  asksOfType(type: string): string;
+}
+
+/**
+ * Builds the subjects of a namespace.
+ *
+ * @throws {InvalidArgumentError} `invalid_argument`: not a namespace.
+ * @example Where an order's commits are stored
+ * ```ts
+ * import { parseActorId, subjectsOf } from "@flowmade/aether/event";
+ * import assert from "node:assert/strict";
+ * const subjects = subjectsOf("shop");
+ * assert.equal(subjects.event(parseActorId("order-1")), "aether.ev.shop.82.order.1");
+ * ```
+ */
+export function subjectsOf(namespace: string): Subjects {
+  const ns = checkNamespace(namespace);
+  return {
+    namespace: ns,
+    event: (a) => `aether.ev.${ns}.${a.shard}.${a.type}.${a.keyToken}`,
+    eventsOfType: (type) => `aether.ev.${ns}.*.${type}.*`,
+    allEvents: `aether.ev.${ns}.*.*.*`,
+    snapshot: (a) => `aether.sn.${ns}.${a.type}.${a.keyToken}`,
+    allSnapshots: `aether.sn.${ns}.*.*`,
+    bus: (a) => `aether.bus.${ns}.${a.type}.${a.keyToken}`,
+    busMapping: `aether.bus.${ns}.{{wildcard(2)}}.{{wildcard(3)}}`,
+    owner: (type, shard, generation) =>
+      `aether.do.${ns}.${type}.${shard}.${generation}`,
+    ask: (a, command) => `aether.ask.${ns}.${a.type}.${a.keyToken}.${command}`,
+    asksOfType: (type) => `aether.ask.${ns}.${type}.*.*`,
+  };
+}
+
+/**
+ * Takes the subject of a stored commit apart and checks that it is the one
+ * spelling its actor has: decoded, encoded again and hashed again, it is the same.
+ *
+ * @param subject Such as `aether.ev.shop.82.order.1`.
+ * @returns The namespace and the actor's address.
+ * @throws {InvalidArgumentError} `invalid_argument`: no such subject.
+ */
+export function parseEventSubject(
+  subject: string,
+): { namespace: string; address: ActorAddress } {
+  const tokens = subject.split(".");
+  const [keyToken, type, shard] = [tokens.at(-1), tokens.at(-2), tokens.at(-3)];
+  if (tokens[0] !== "aether" || tokens[1] !== "ev" || tokens.length < 6) {
+    throw refuse(subject);
+  }
+  const namespace = checkNamespace(tokens.slice(2, -3).join("."));
+  const address = addressOfTokens(type!, keyToken!);
+  if (String(address.shard) !== shard) throw refuse(subject);
+  return { namespace, address };
+}
+
+/**
+ * Finds the actor that two subject tokens stand for.
+ *
+ * @throws {InvalidArgumentError} `invalid_argument`: not the spelling of any actor.
+ */
+export function addressOfTokens(
+  typeToken: string,
+  keyToken: string,
+): ActorAddress {
+  const address = parseActorId(formatActorId(typeToken, decodeToken(keyToken)));
+  if (address.type !== typeToken || address.keyToken !== keyToken) {
+    throw refuse(`${typeToken}.${keyToken}`);
+  }
+  return address;
+}
+
+function refuse(subject: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `Cannot read a subject that is not the one spelling of an actor's: got ${
+      JSON.stringify(subject)
+    }`,
+  );
+}
