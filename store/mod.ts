@@ -1,1 +1,4 @@
 export * from "./types.ts";
+export * from "./jetstream.ts";
+export { destroyNamespace, type ProvisionOptions } from "./provision.ts";
+export type { StoreStats } from "./_context.ts";

@@ -38,7 +38,12 @@ export interface ActorPosition {
  * What an append expects of the actor's log: a version, nothing in particular,
  * no event yet, at least one event, or exactly the position an earlier call saw.
  */
-export type ExpectedVersion = number | "any" | "no_stream" | "exists" | ActorPosition;
+export type ExpectedVersion =
+  | number
+  | "any"
+  | "no_stream"
+  | "exists"
+  | ActorPosition;
 
 /** How an append is to be done. */
 export interface AppendOptions extends CallOptions {
@@ -184,7 +189,11 @@ export interface EventStore extends AsyncDisposable {
     options?: AppendAllOptions,
   ): Promise<readonly AppendResult[]>;
   /** An actor's events from a version on (0 or 1: all), oldest first. */
-  getEvents(actorId: string, fromVersion?: number, options?: CallOptions): Promise<StoredEvent[]>;
+  getEvents(
+    actorId: string,
+    fromVersion?: number,
+    options?: CallOptions,
+  ): Promise<StoredEvent[]>;
   /** An actor's version; 0 where it has no events. */
   getLatestVersion(actorId: string, options?: CallOptions): Promise<number>;
   /**
@@ -214,7 +223,10 @@ export interface SnapshotStore {
    * @throws {InvalidArgumentError} `invalid_argument`: the state is not JSON, or
    * the version is beyond the log.
    */
-  saveSnapshot(snapshot: ActorSnapshot, options?: CallOptions): Promise<boolean>;
+  saveSnapshot(
+    snapshot: ActorSnapshot,
+    options?: CallOptions,
+  ): Promise<boolean>;
   /**
    * Finds the newest snapshot that fits the log: one from another life of the
    * stream, of another schema or with a broken body is as good as none.

@@ -1,0 +1,364 @@
+/**
+ * Requests over a connection that say at once what became of them.
+ *
+ * The NATS client drops what is published while it is disconnected and lets
+ * requests run to their full time-out, although the answer can no longer come. A
+ * link watches the connection's status: it refuses to send while the connection
+ * is down, and ends what is under way the moment it breaks, so that a writer can
+ * start to look what became of its write.
+ *
+ * It has one inbox for all its requests and one timer for all their deadlines,
+ * which measured faster than the client's request for each.
+ */
+import { createInbox, type Msg, type MsgHdrs } from "@nats-io/nats-core";
+import { type CancelTimer, type Clock, systemClock } from "../event/mod.ts";
+import type { Connection } from "./connection.ts";
+import { Fault } from "./fault.ts";
+import { encodeHeaders, type HeaderRecord } from "./headers.ts";
+
+/** How a request is to be made. */
+export interface RequestOptions {
+  /** Headers; given as bytes they are sent as they are. */
+  readonly headers?: HeaderRecord | Uint8Array;
+  /** Milliseconds until it gives up; it may take 25 more. */
+  readonly timeout: number;
+  /** Ends it early, rejecting with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One answer of several. Returns true when it was the last. */
+export type OnReply = (reply: Msg) => boolean;
+
+interface Pending {
+  readonly subject: string;
+  readonly onReply: OnReply;
+  readonly fail: (error: unknown) => void;
+  readonly timeout: number;
+  deadline: number;
+}
+
+/** A connection with requests that never hang. Closing it leaves the connection open. */
+export class Link implements AsyncDisposable {
+  /** The connection underneath. */
+  readonly connection: Connection;
+  #clock: Clock;
+  #inbox: string;
+  #pending = new Map<string, Pending>();
+  #next = 0;
+  #connected: boolean;
+  #closed = false;
+  #changes = new Set<() => void>();
+  #stopStatus: () => void = () => {};
+  #unsubscribe: () => void = () => {};
+  #cancelSweep: CancelTimer | undefined;
+  #lastSweep = 0;
+
+  /** Wraps a connection that is open. */
+  constructor(
+    connection: Connection,
+    options: { readonly clock?: Clock } = {},
+  ) {
+    this.connection = connection;
+    this.#clock = options.clock ?? systemClock;
+    this.#connected = !connection.isClosed();
+    this.#inbox = createInbox(inboxPrefixOf(connection));
+    const subscription = connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, msg) => this.#receive(error, msg),
+    });
+    this.#unsubscribe = () => subscription.unsubscribe();
+    this.#watch();
+  }
+
+  /** Whether the connection is up right now, as far as this process can know. */
+  get connected(): boolean {
+    return this.#connected && !this.#closed && !this.connection.isClosed();
+  }
+
+  /** Largest message, headers included, that the server takes. */
+  get maxPayload(): number {
+    return this.connection.info?.max_payload ?? 1_048_576;
+  }
+
+  /** Calls back at each change between up and down; returns how to stop that. */
+  onChange(run: () => void): () => void {
+    this.#changes.add(run);
+    return () => this.#changes.delete(run);
+  }
+
+  /**
+   * Waits until the connection is up.
+   *
+   * @throws {Fault} `disconnected` after `timeout` ms, `closed` when it is closed.
+   */
+  async ready(timeout: number, signal?: AbortSignal): Promise<void> {
+    const until = this.#clock.monotonic() + timeout;
+    while (!this.connected) {
+      this.#assertOpen("ready");
+      const left = until - this.#clock.monotonic();
+      if (left <= 0) throw new Fault("disconnected", "", false);
+      await this.#changed(left, signal);
+    }
+  }
+
+  /**
+   * Sends a request and waits for its one answer.
+   *
+   * @throws {Fault} saying what became of it.
+   */
+  request(
+    subject: string,
+    payload: Uint8Array | string,
+    options: RequestOptions,
+  ): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      this.requestMany(subject, payload, options, (reply) => {
+        resolve(reply);
+        return true;
+      }, reject);
+    });
+  }
+
+  /**
+   * Sends a request that has several answers; the time-out is between two of them.
+   *
+   * @returns Gives the request up without a word.
+   */
+  requestMany(
+    subject: string,
+    payload: Uint8Array | string,
+    options: RequestOptions,
+    onReply: OnReply,
+    fail: (error: unknown) => void,
+  ): () => void {
+    const { signal, timeout, headers } = options;
+    if (signal?.aborted) {
+      fail(signal.reason);
+      return () => {};
+    }
+    if (!this.connected) {
+      const kind = this.#closed || this.connection.isClosed()
+        ? "closed"
+        : "disconnected";
+      fail(new Fault(kind, subject, false));
+      return () => {};
+    }
+    const token = (this.#next++).toString(36);
+    let settled = false;
+    const end = () => {
+      if (settled) return false;
+      settled = true;
+      this.#pending.delete(token);
+      signal?.removeEventListener("abort", onAbort);
+      return true;
+    };
+    const onAbort = () => {
+      if (end()) fail(signal!.reason);
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#pending.set(token, {
+      subject,
+      timeout,
+      deadline: this.#clock.monotonic() + timeout,
+      onReply: (reply) => {
+        if (settled) return true;
+        const last = onReply(reply);
+        if (last) end();
+        return last;
+      },
+      fail: (error) => {
+        if (end()) fail(error);
+      },
+    });
+    this.#armSweep();
+    try {
+      this.publish(subject, payload, headers, `${this.#inbox}.${token}`);
+    } catch (cause) {
+      if (end()) fail(publishFault(cause, subject));
+    }
+    return end;
+  }
+
+  /** Publishes without waiting for anything. */
+  publish(
+    subject: string,
+    payload: Uint8Array | string,
+    headers?: HeaderRecord | Uint8Array,
+    reply?: string,
+  ): void {
+    const options: { headers?: MsgHdrs; reply?: string } = {};
+    if (reply !== undefined) options.reply = reply;
+    if (headers !== undefined) options.headers = asClientHeaders(headers);
+    this.connection.publish(subject, payload, options);
+  }
+
+  /** Ends every request that is under way; the connection stays open. */
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.#failAll("closed");
+    this.#cancelSweep?.();
+    this.#stopStatus();
+    if (!this.connection.isClosed()) this.#unsubscribe();
+    this.#notify();
+    return Promise.resolve();
+  }
+
+  /** As {@link Link.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #receive(error: Error | null, msg: Msg): void {
+    if (error !== null) {
+      // The inbox itself is forbidden or gone: no answer can come any more.
+      const kind = error.name === "PermissionViolationError"
+        ? "permission"
+        : "closed";
+      this.#failAll(kind, `${this.#inbox}.*`, error);
+      return;
+    }
+    const token = msg.subject.slice(this.#inbox.length + 1);
+    const pending = this.#pending.get(token);
+    if (pending === undefined) return; // given up already
+    if (msg.data.length === 0 && msg.headers?.code === 503) {
+      pending.fail(new Fault("no_responders", pending.subject, false));
+      return;
+    }
+    pending.deadline = this.#clock.monotonic() + pending.timeout;
+    try {
+      pending.onReply(msg);
+    } catch (thrown) {
+      pending.fail(thrown);
+    }
+  }
+
+  #watch(): void {
+    const status = this.connection.status();
+    this.#stopStatus = () => (status as unknown as { stop(): void }).stop();
+    (async () => {
+      for await (const event of status) {
+        switch (event.type) {
+          case "disconnect":
+          case "staleConnection":
+          case "forceReconnect":
+            this.#connected = false;
+            this.#failAll("disconnected");
+            this.#notify();
+            break;
+          case "reconnect":
+            this.#connected = true;
+            this.#notify();
+            break;
+          case "error":
+            this.#onServerError(event.error);
+            break;
+          case "close":
+            this.#connected = false;
+            this.#failAll("closed");
+            this.#notify();
+        }
+      }
+    })().catch(() => {});
+  }
+
+  #onServerError(
+    error: Error & { operation?: string; subject?: string },
+  ): void {
+    if (
+      error.name !== "PermissionViolationError" || error.operation !== "publish"
+    ) return;
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.subject !== error.subject) continue;
+      pending.fail(
+        new Fault("permission", pending.subject, false, { cause: error }),
+      );
+    }
+  }
+
+  #failAll(
+    kind: "closed" | "disconnected" | "permission",
+    subject?: string,
+    cause?: Error,
+  ): void {
+    for (const pending of [...this.#pending.values()]) {
+      pending.fail(
+        new Fault(kind, subject ?? pending.subject, true, { cause }),
+      );
+    }
+  }
+
+  #assertOpen(subject: string): void {
+    if (this.#closed || this.connection.isClosed()) {
+      throw new Fault("closed", subject, false);
+    }
+  }
+
+  #notify(): void {
+    for (const run of [...this.#changes]) run();
+  }
+
+  #changed(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (settle: () => void) => () => {
+        cancel();
+        stop();
+        signal?.removeEventListener("abort", onAbort);
+        settle();
+      };
+      const onAbort = done(() => reject(signal!.reason));
+      const cancel = this.#clock.timer(ms, done(resolve));
+      const stop = this.onChange(done(resolve));
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  #armSweep(): void {
+    if (this.#cancelSweep !== undefined) return;
+    this.#lastSweep = this.#clock.monotonic();
+    const sweep = () => {
+      const now = this.#clock.monotonic();
+      // After a stall the answers may wait in the socket's buffer, behind this
+      // timer: they get one more round to be read.
+      const stalled = now - this.#lastSweep > 10 * SWEEP;
+      this.#lastSweep = now;
+      if (!stalled) {
+        for (const pending of [...this.#pending.values()]) {
+          if (pending.deadline <= now) {
+            pending.fail(new Fault("timeout", pending.subject, true));
+          }
+        }
+      }
+      this.#cancelSweep = this.#pending.size === 0 || this.#closed
+        ? undefined
+        : this.#clock.timer(SWEEP, sweep);
+    };
+    this.#cancelSweep = this.#clock.timer(SWEEP, sweep);
+  }
+}
+
+const SWEEP = 25;
+
+function publishFault(cause: unknown, subject: string): unknown {
+  const name = (cause as Error).name;
+  if (name === "InvalidArgumentError") {
+    return new Fault("too_large", subject, false, { cause });
+  }
+  if (name === "ClosedConnectionError" || name === "DrainingConnectionError") {
+    return new Fault("closed", subject, false, { cause });
+  }
+  return cause;
+}
+
+// The client asks headers for nothing but their bytes when it publishes.
+function asClientHeaders(headers: HeaderRecord | Uint8Array): MsgHdrs {
+  const bytes = headers instanceof Uint8Array
+    ? headers
+    : encodeHeaders(headers);
+  return { encode: () => bytes } as unknown as MsgHdrs;
+}
+
+function inboxPrefixOf(connection: Connection): string | undefined {
+  return (connection as { options?: { inboxPrefix?: string } }).options
+    ?.inboxPrefix;
+}

@@ -1,0 +1,176 @@
+/**
+ * A commit as one message: its headers, its body, and reading it back with every
+ * check that keeps a broken or foreign message from passing as an event.
+ */
+import {
+  type ActorAddress,
+  type CommandRecord,
+  CommitHeader,
+  CorruptLogError,
+  type Event,
+  type EventCodec,
+  formatCommands,
+  formatTrail,
+  parseActorId,
+  parseCommands,
+  parseTrail,
+  type Subjects,
+  TRAIL_LENGTH,
+} from "../event/mod.ts";
+import { encodeHeaders } from "../nats/mod.ts";
+import type { StoredMessage } from "./_api.ts";
+import type { ActorPosition, StoredCommit } from "./types.ts";
+
+/** Header by which the server checks what the log looks like. */
+export const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+
+/** A commit ready to be sent. */
+export interface EncodedMessage {
+  readonly headers: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** What a commit is made of. */
+export interface CommitParts {
+  readonly namespace: string;
+  readonly commitId: string;
+  /** The log it goes behind. */
+  readonly position: ActorPosition;
+  /** With their versions; none for a fence. */
+  readonly events: readonly Event[];
+  readonly commands: readonly CommandRecord[];
+  /** Headers of the transport, such as those of an atomic batch. */
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
+/** A commit read back, with the places of those before it. */
+export interface TrailedCommit extends StoredCommit {
+  /** Sequences of up to 16 commits before it, newest first: a hint. */
+  readonly trail: readonly number[];
+}
+
+/** Encodes a commit; the expected sequence is the position's last. */
+export function encodeCommit(
+  codec: EventCodec,
+  parts: CommitParts,
+): EncodedMessage {
+  const { position, events, commands } = parts;
+  const { contentType, body } = codec.encode(parts.namespace, events);
+  const { trail, version } = position;
+  const headers = encodeHeaders({
+    [EXPECTED]: String(trail[0] ?? 0),
+    [CommitHeader.commit]: parts.commitId,
+    [CommitHeader.contentType]: contentType,
+    [CommitHeader.trail]: trail.length === 0 ? undefined : formatTrail(
+      trail.length > TRAIL_LENGTH ? trail.slice(0, TRAIL_LENGTH) : trail,
+    ),
+    [CommitHeader.fence]: events.length === 0 ? String(version) : undefined,
+    [CommitHeader.commands]: commands.length === 0
+      ? undefined
+      : formatCommands(commands, events.length),
+    ...parts.extra,
+  });
+  return { headers, body };
+}
+
+/** The position behind a commit that was just stored behind `position`. */
+export function positionBehind(
+  position: ActorPosition,
+  version: number,
+  sequence: number,
+): ActorPosition {
+  return {
+    actorId: position.actorId,
+    version,
+    trail: [sequence, ...position.trail.slice(0, TRAIL_LENGTH)],
+  };
+}
+
+/**
+ * Reads a commit back.
+ *
+ * @throws {CorruptLogError} `corrupt_log`: naming the subject, the sequence and
+ * what is wrong.
+ */
+export function decodeCommit(
+  codec: EventCodec,
+  subjects: Subjects,
+  message: StoredMessage,
+): TrailedCommit {
+  try {
+    return decode(codec, subjects, message);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new CorruptLogError(
+      `Cannot read ${message.subject} at sequence ${message.sequence}: ${error.message}`,
+      {
+        cause: error,
+        details: { subject: message.subject, sequence: message.sequence },
+      },
+    );
+  }
+}
+
+/** The position behind a commit that was read. */
+export function positionOf(
+  address: ActorAddress,
+  commit: TrailedCommit,
+): ActorPosition {
+  return {
+    actorId: address.id,
+    version: commit.version,
+    trail: [commit.sequence, ...commit.trail],
+  };
+}
+
+function decode(
+  codec: EventCodec,
+  subjects: Subjects,
+  message: StoredMessage,
+): TrailedCommit {
+  const { headers, sequence, subject } = message;
+  const commitId = headers.get(CommitHeader.commit);
+  if (commitId === "") {
+    throw new CorruptLogError("it has no Aether-Commit header");
+  }
+  const events = codec.decode(
+    headers.get(CommitHeader.contentType),
+    message.data,
+  );
+  const stored = events.map((event, index) => {
+    if (index > 0 && event.version !== events[0]!.version + index) {
+      throw new CorruptLogError(
+        `version ${event.version} stands at place ${index} of its commit`,
+      );
+    }
+    return { ...event, sequence, commitId };
+  });
+  // One spelling each: whoever wrote the subject meant the actor in the body.
+  const ids = new Set(events.map((event) => event.actorId));
+  for (const id of ids) {
+    if (subjects.event(parseActorId(id)) !== subject) {
+      throw new CorruptLogError(`it holds an event of ${JSON.stringify(id)}`);
+    }
+  }
+  return {
+    commitId,
+    sequence,
+    version: stored.at(-1)?.version ??
+      fenceVersion(headers.get(CommitHeader.fence)),
+    events: stored,
+    commands: parseCommands(headers.get(CommitHeader.commands), events.length),
+    at: message.at,
+    trail: parseTrail(headers.get(CommitHeader.trail)).filter((seq) =>
+      seq < sequence
+    ),
+  };
+}
+
+function fenceVersion(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) {
+    throw new CorruptLogError(
+      `it has no events and its Aether-Fence is ${JSON.stringify(text)}`,
+    );
+  }
+  return Number(text);
+}

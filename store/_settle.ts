@@ -1,0 +1,225 @@
+/**
+ * Storing one commit so that its outcome is known.
+ *
+ * A commit is a request with the sequence E it expects to be the actor's last,
+ * and no message id: on three replicas a duplicate id answers `duplicate: true`
+ * for *another writer's* event. Whatever is unclear afterwards is settled by the
+ * *slot*, the first message of the actor behind E, read from the leader:
+ *
+ * - our commit id is there: it is stored;
+ * - another's is there: it is not, and never will be, as E is not the last any more;
+ * - nothing is there: undecided. The identical message is sent again, and again
+ *   the slot decides, until the deadline; the first copy may still land, but of
+ *   all copies only one can.
+ *
+ * Only a first answer of 10071 needs no look: that one message was refused.
+ */
+import {
+  ClosedError,
+  CommitHeader,
+  OutcomeUnknownError,
+  PayloadTooLargeError,
+  PermissionDeniedError,
+  StoreUnavailableError,
+} from "../event/mod.ts";
+import {
+  ApiCode,
+  type Deadline,
+  Fault,
+  faultToError,
+  isFault,
+} from "../nats/mod.ts";
+import { ApiRefusal, refusalToError } from "./_api.ts";
+import type { EncodedMessage } from "./_commit.ts";
+import type { Context } from "./_context.ts";
+
+/** Where a commit is to go. */
+export interface Slot {
+  readonly actorId: string;
+  readonly subject: string;
+  /** The actor's last sequence, 0 for none. */
+  readonly expected: number;
+  readonly commitId: string;
+}
+
+/** What became of a commit: its sequence, or `undefined` where another was first. */
+export type Outcome = number | undefined;
+
+/** One attempt to send: its sequence, a conflict, or to be tried again. */
+export type Attempt = () => Promise<Outcome | "again" | "unclear">;
+
+/** Sends one commit and settles what became of it. */
+export function storeCommit(
+  context: Context,
+  slot: Slot,
+  message: EncodedMessage,
+  deadline: Deadline,
+): Promise<Outcome> {
+  const { api } = context;
+  return settle(context, [slot], deadline, async () => {
+    const { body, headers } = message;
+    const timeout = deadline.attempt(Math.min(ATTEMPT, deadline.left * 0.6));
+    const ack = await api.publish(
+      slot.subject,
+      body,
+      headers,
+      deadline,
+      timeout,
+    );
+    if (ack.ok) return ack.duplicate ? "unclear" : ack.sequence;
+    switch (ack.error.err_code) {
+      case ApiCode.wrongLastSequence:
+        return undefined;
+      case ApiCode.wrongLastSequenceInFlight:
+      case ApiCode.duplicateInFlight:
+        return "again";
+      case ApiCode.messageTooLarge:
+        throw new PayloadTooLargeError(
+          `Cannot append to "${slot.actorId}" as the stream takes no message that large`,
+        );
+    }
+    if (ack.error.code === 503) return "again";
+    throw new ApiRefusal(slot.subject, ack.error);
+  });
+}
+
+/**
+ * Runs attempts until one is decided, looking at the slot where one is not.
+ *
+ * @throws {OutcomeUnknownError} `outcome_unknown`: sent, and looking did not settle it.
+ * @throws {StoreUnavailableError} `store_unavailable`: surely not stored.
+ */
+export async function settle(
+  context: Context,
+  slots: readonly [Slot, ...Slot[]],
+  deadline: Deadline,
+  attempt: Attempt,
+): Promise<Outcome> {
+  const slot = slots[0];
+  const action = `Cannot append to "${slot.actorId}"`;
+  // Whether a copy may have reached the server without our knowing.
+  let loose = false;
+  let cause: unknown;
+  for (
+    let delay = 10, sends = 0;
+    !deadline.passed;
+    delay = Math.min(delay * 2, 500), sends++
+  ) {
+    if (sends > 0) context.stats.resent++;
+    let wait = delay;
+    try {
+      const outcome = await attempt();
+      if (typeof outcome === "number") return outcome;
+      if (outcome === undefined && !loose) return undefined;
+      // 10071 after a resend, or an answer that cannot be trusted.
+      if (outcome !== "again") loose = true;
+      if (outcome === undefined) wait = 0;
+    } catch (error) {
+      cause = error;
+      if (deadline.signal?.aborted) break;
+      const fatal = fatalFault(error, action, loose);
+      if (fatal !== undefined) throw fatal;
+      if (error instanceof Fault && error.sent) {
+        loose = true;
+        wait = 0;
+      }
+    }
+    try {
+      if (isFault(cause, "disconnected")) {
+        cause = undefined;
+        await context.link.ready(deadline.left, deadline.signal);
+      }
+      if (loose) {
+        const found = await lookAtSlots(context, slots, deadline);
+        if (found !== "empty") {
+          context.stats.settled++;
+          return found;
+        }
+      }
+      if (wait > 0 || loose) await deadline.pause(delay);
+    } catch (error) {
+      cause = error;
+      break;
+    }
+  }
+  if (!loose) throw notStored(action, deadline, cause);
+  context.stats.unknown++;
+  throw new OutcomeUnknownError(
+    `${action}: commit ${slot.commitId} was sent, but whether it is stored could not be read ` +
+      `within ${deadline.timeout} ms; look for it behind sequence ${slot.expected}`,
+    {
+      cause,
+      details: {
+        actorId: slot.actorId,
+        commitId: slot.commitId,
+        expected: slot.expected,
+      },
+    },
+  );
+}
+
+// Messages of one decision are all in the log or none is, so ours in the first
+// slot tells of all, and another's in any slot refutes all for good.
+async function lookAtSlots(
+  context: Context,
+  slots: readonly Slot[],
+  deadline: Deadline,
+): Promise<Outcome | "empty"> {
+  const { api, eventStream } = context;
+  let at = 0;
+  for (const slot of slots) {
+    const found = await api.next(
+      eventStream,
+      slot.expected + 1,
+      slot.subject,
+      deadline,
+    );
+    if (found !== undefined) {
+      const ours = found.headers.get(CommitHeader.commit) === slot.commitId;
+      return ours ? found.sequence - at : undefined;
+    }
+    at++;
+  }
+  return "empty";
+}
+
+// An error that no further attempt can mend. Once a copy is loose, only looking can.
+function fatalFault(error: unknown, action: string, loose: boolean): unknown {
+  if (isFault(error, "timeout", "no_responders", "disconnected")) {
+    return undefined;
+  }
+  if (loose || (error instanceof Fault && error.sent)) return undefined;
+  if (error instanceof Fault && error.kind === "too_large") {
+    return new PayloadTooLargeError(
+      `${action} as it is larger than the server takes`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (error instanceof Fault && error.kind === "permission") {
+    return new PermissionDeniedError(
+      `${action} as this NATS user may not publish to ${error.subject}, or not receive answers`,
+      { cause: error },
+    );
+  }
+  return refusalToError(faultToError(error, action), action);
+}
+
+function notStored(
+  action: string,
+  deadline: Deadline,
+  cause: unknown,
+): unknown {
+  const { signal } = deadline;
+  if (signal?.aborted) return signal.reason;
+  if (isFault(cause, "closed")) {
+    return new ClosedError(`${action} as the connection is closed`, { cause });
+  }
+  return new StoreUnavailableError(
+    `${action} as the store could not be reached within ${deadline.timeout} ms; nothing was stored`,
+    { cause },
+  );
+}
+
+const ATTEMPT = 2_000;

@@ -1,0 +1,192 @@
+/** Snapshots: one message an actor in a stream of their own, the newest. A cache. */
+import {
+  type ActorAddress,
+  type ActorSnapshot,
+  InvalidArgumentError,
+  parseJson,
+} from "../event/mod.ts";
+import { ApiCode, type Deadline, encodeHeaders } from "../nats/mod.ts";
+import { ApiRefusal, type StoredMessage } from "./_api.ts";
+import { decodeCommit, EXPECTED, type TrailedCommit } from "./_commit.ts";
+import { type Context, readTail } from "./_context.ts";
+import type { PlacedSnapshot } from "./_load.ts";
+
+/** The snapshot that is kept, if it is whole and of that schema; not yet held against the log. */
+export async function readSnapshot(
+  context: Context,
+  address: ActorAddress,
+  schema: number,
+  deadline: Deadline,
+): Promise<PlacedSnapshot | undefined> {
+  const message = await readMessage(context, address, deadline);
+  if (message === undefined) return undefined;
+  const snapshot = decodeSnapshot(address, message);
+  if (snapshot !== undefined && snapshot.schema === schema) return snapshot;
+  context.stats.snapshotsIgnored++;
+  return undefined;
+}
+
+/** The snapshot that is kept, if it fits the log: its commit is where it says. */
+export async function findSnapshot(
+  context: Context,
+  address: ActorAddress,
+  schema: number,
+  deadline: Deadline,
+): Promise<PlacedSnapshot | undefined> {
+  const snapshot = await readSnapshot(context, address, schema, deadline);
+  if (snapshot === undefined) return undefined;
+  if (await fitsLog(context, address, snapshot, deadline)) return snapshot;
+  context.stats.snapshotsIgnored++;
+  return undefined;
+}
+
+/** Keeps a snapshot unless a newer one that fits the log is kept already. */
+export async function keepSnapshot(
+  context: Context,
+  address: ActorAddress,
+  snapshot: ActorSnapshot,
+  deadline: Deadline,
+): Promise<boolean> {
+  const placed = await place(context, address, snapshot, deadline);
+  const body = utf8.encode(JSON.stringify(placed));
+  if (body.length + HEADER_ROOM > context.link.maxPayload) {
+    context.stats.snapshotsTooLarge++;
+    return false;
+  }
+  const subject = context.subjects.snapshot(address);
+  for (let tries = 0; tries < 4; tries++) {
+    // A stale first look costs one more round; the leader is never stale.
+    const message = tries === 0
+      ? await readMessage(context, address, deadline)
+      : await context.api.last(context.snapshotStream, subject, deadline);
+    const kept = message && decodeSnapshot(address, message);
+    if (
+      kept !== undefined && kept.version > placed.version &&
+      await fitsLog(context, address, kept, deadline)
+    ) return false;
+    const headers = encodeHeaders({
+      [EXPECTED]: String(message?.sequence ?? 0),
+    });
+    const timeout = deadline.attempt(2_000);
+    const ack = await context.api.publish(
+      subject,
+      body,
+      headers,
+      deadline,
+      timeout,
+    );
+    if (ack.ok) return true;
+    if (
+      ack.error.err_code !== ApiCode.wrongLastSequence &&
+      ack.error.err_code !== ApiCode.wrongLastSequenceInFlight
+    ) throw new ApiRefusal(subject, ack.error);
+  }
+  return false; // others keep newer ones faster than we can look
+}
+
+// Finds the commit a snapshot ends with, where the caller did not say.
+async function place(
+  context: Context,
+  address: ActorAddress,
+  snapshot: ActorSnapshot,
+  deadline: Deadline,
+): Promise<PlacedSnapshot> {
+  const { commitId, schema = 1, sequence, version } = snapshot;
+  const whole = { ...snapshot, actorId: address.id, schema };
+  if (sequence !== undefined && commitId !== undefined) {
+    return { ...whole, commitId, sequence };
+  }
+  const commit = await findCommit(context, address, version, deadline);
+  if (commit === undefined) {
+    throw new InvalidArgumentError(
+      `Cannot save a snapshot of "${address.id}" as no commit of its log ends with version ${version}`,
+    );
+  }
+  return { ...whole, commitId: commit.commitId, sequence: commit.sequence };
+}
+
+// Back from the end of the log, as snapshots are taken of the newest versions.
+async function findCommit(
+  context: Context,
+  address: ActorAddress,
+  version: number,
+  deadline: Deadline,
+): Promise<TrailedCommit | undefined> {
+  let { commit } = await readTail(context, address, deadline);
+  while (commit !== undefined && commit.version >= version) {
+    if (commit.version === version) return commit;
+    const before: number | undefined = commit.trail[0];
+    if (before === undefined) return undefined;
+    const message = await context.api.at(context.eventStream, before, deadline);
+    commit = message && decodeCommit(context.codec, context.subjects, message);
+  }
+  return undefined;
+}
+
+async function fitsLog(
+  context: Context,
+  address: ActorAddress,
+  snapshot: PlacedSnapshot,
+  deadline: Deadline,
+): Promise<boolean> {
+  const { api, codec, eventStream, subjects } = context;
+  const message = await api.at(eventStream, snapshot.sequence, deadline);
+  if (message?.subject !== subjects.event(address)) return false;
+  const commit = decodeCommit(codec, subjects, message);
+  return commit.commitId === snapshot.commitId &&
+    commit.version === snapshot.version;
+}
+
+function readMessage(
+  context: Context,
+  address: ActorAddress,
+  deadline: Deadline,
+): Promise<StoredMessage | undefined> {
+  const { api, snapshotStream, subjects } = context;
+  return api.directLast(snapshotStream, subjects.snapshot(address), deadline);
+}
+
+// A cache may be broken in any way: what cannot be read is as good as nothing.
+function decodeSnapshot(
+  address: ActorAddress,
+  message: StoredMessage,
+): PlacedSnapshot | undefined {
+  try {
+    const json = parseJson(text.decode(message.data)) as Record<
+      string,
+      unknown
+    >;
+    const {
+      actorId,
+      commitId,
+      commands,
+      schema,
+      sequence,
+      state,
+      timestamp,
+      version,
+    } = json;
+    if (
+      actorId !== address.id || typeof commitId !== "string" ||
+      state === undefined ||
+      !Number.isSafeInteger(version) || !Number.isSafeInteger(sequence) ||
+      !Number.isSafeInteger(schema)
+    ) return undefined;
+    return {
+      actorId,
+      version: version as number,
+      state,
+      timestamp: new Date(timestamp as string),
+      schema: schema as number,
+      sequence: sequence as number,
+      commitId,
+      ...(Array.isArray(commands) ? { commands } : {}),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+const HEADER_ROOM = 256;
+const utf8 = new TextEncoder();
+const text = new TextDecoder("utf-8", { fatal: true });

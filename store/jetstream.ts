@@ -1,0 +1,551 @@
+import {
+  type ActorAddress,
+  type ActorSnapshot,
+  type Clock,
+  ClosedError,
+  cloudEventsCodec,
+  type Event,
+  type EventCodec,
+  type NewEvent,
+  parseActorId,
+  type StoredEvent,
+  streamNames,
+  subjectsOf,
+  systemClock,
+} from "../event/mod.ts";
+import {
+  assertServer,
+  type Connection,
+  Deadline,
+  faultToError,
+  isFault,
+  Link,
+} from "../nats/mod.ts";
+import { JetStreamApi, refusalToError } from "./_api.ts";
+import { storeBatch } from "./_batch.ts";
+import { type Context, readTail, type StoreStats } from "./_context.ts";
+import {
+  type CommitDraft,
+  draftAppend,
+  draftAppendAll,
+  draftSave,
+} from "./_draft.ts";
+import { listActors } from "./_list.ts";
+import { loadActor } from "./_load.ts";
+import { PositionCache } from "./_positions.ts";
+import { readEvents } from "./_read.ts";
+import {
+  checkCall,
+  checkFromVersion,
+  checkList,
+  checkLoad,
+  checkRead,
+  checkSchema,
+  checkSize,
+  checkSnapshot,
+  conflict,
+  expectedNumber,
+  MAX_NEWER,
+  meets,
+  newerFrom,
+} from "./_rules.ts";
+import { storeCommit } from "./_settle.ts";
+import { findSnapshot, keepSnapshot } from "./_snapshots.ts";
+import { provisionNamespace, type ProvisionOptions } from "./provision.ts";
+import type {
+  ActorAppend,
+  ActorPosition,
+  AppendAllOptions,
+  AppendOptions,
+  AppendResult,
+  CallOptions,
+  EventStore,
+  ListActorsOptions,
+  LoadedActor,
+  LoadOptions,
+  ReadOptions,
+  SnapshotStore,
+} from "./types.ts";
+
+/** How a {@link JetStreamEventStore} is opened. */
+export interface JetStreamStoreOptions extends ProvisionOptions {
+  /** The namespace it holds: 1 to 4 tokens joined by `.`. */
+  readonly namespace: string;
+  /**
+   * A second connection for long reads, so that replaying a namespace never
+   * delays an append; the first one by default.
+   */
+  readonly bulk?: Connection;
+  /** How events are written; CloudEvents JSON by default. */
+  readonly codec?: EventCodec;
+  /** Where time comes from. */
+  readonly clock?: Clock;
+  /** First part of the JetStream API's subjects; `$JS.API` by default. */
+  readonly apiPrefix?: string;
+  /** Milliseconds opening may take; 10,000 by default. */
+  readonly timeout?: number;
+}
+
+/**
+ * Events and snapshots of one namespace in JetStream: what this library calls
+ * acknowledged is what JetStream has acknowledged.
+ *
+ * @example Store an event and read it back from a nats-server
+ * ```ts ignore
+ * import { connect, JetStreamEventStore, ulid } from "@flowmade/aether";
+ * const nc = await connect({ servers: "nats://localhost:4222" });
+ * const store = await JetStreamEventStore.open(nc, { namespace: "shop" });
+ * await store.append("order-123", [{ eventType: "OrderPlaced", data: { total: 100 } }]);
+ * console.log(await store.getEvents("order-123"));
+ * await store.close();
+ * await nc.close();
+ * ```
+ */
+export class JetStreamEventStore implements EventStore, SnapshotStore {
+  readonly #context: Context;
+  readonly #positions = new PositionCache(10_000);
+  readonly #links: readonly Link[];
+  readonly #running = new Set<Promise<unknown>>();
+  #closed = false;
+
+  private constructor(context: Context, links: readonly Link[]) {
+    this.#context = context;
+    this.#links = links;
+  }
+
+  /**
+   * Opens a namespace: creates its streams where they are missing, and checks
+   * that their configuration keeps the promises.
+   *
+   * @param nc A connection of the NATS client; closing the store leaves it open.
+   * @param options At least the namespace.
+   * @throws {UnsupportedServerError} `unsupported_server`: older than 2.14.0, or
+   * JetStream is off.
+   * @throws {MisconfiguredError} `misconfigured`: naming stream, field and value.
+   * @throws {PermissionDeniedError} `permission_denied`: a stream is missing and
+   * this user may not create it.
+   * @throws {StoreUnavailableError} `store_unavailable`: no answer in time.
+   */
+  static async open(
+    nc: Connection,
+    options: JetStreamStoreOptions,
+  ): Promise<JetStreamEventStore> {
+    const { apiPrefix, bulk, clock = systemClock, namespace } = options;
+    const subjects = subjectsOf(namespace);
+    const { events, snapshots } = streamNames(namespace);
+    const deadline = new Deadline(clock, checkCall(options));
+    assertServer(nc);
+    const link = new Link(nc, { clock });
+    const links = bulk === undefined || bulk === nc
+      ? [link]
+      : [link, new Link(bulk, { clock })];
+    const api = new JetStreamApi(link, apiPrefix);
+    try {
+      await provisionNamespace(api, namespace, options, deadline);
+    } catch (error) {
+      for (const opened of links) await opened.close();
+      throw error;
+    }
+    return new JetStreamEventStore({
+      api,
+      bulk: links.length === 1 ? api : new JetStreamApi(links[1]!, apiPrefix),
+      link,
+      clock,
+      codec: options.codec ?? cloudEventsCodec,
+      subjects,
+      namespace,
+      eventStream: events,
+      snapshotStream: snapshots,
+      stats: {
+        appended: 0,
+        conflicts: 0,
+        resent: 0,
+        settled: 0,
+        unknown: 0,
+        staleReads: 0,
+        snapshotsTooLarge: 0,
+        snapshotsIgnored: 0,
+      },
+    }, links);
+  }
+
+  /** The namespace it holds. */
+  get namespace(): string {
+    return this.#context.namespace;
+  }
+
+  /** What this store has counted about itself since it was opened. */
+  stats(): Readonly<StoreStats> {
+    return { ...this.#context.stats };
+  }
+
+  /** As {@link EventStore.saveEvent}. */
+  saveEvent(event: Event, options: CallOptions = {}): Promise<StoredEvent> {
+    return this.#call(options, "Cannot append", async (deadline) => {
+      const draft = draftSave(this.#context, event);
+      return (await this.#append(draft, deadline)).events[0]!;
+    });
+  }
+
+  /** As {@link EventStore.append}. */
+  append(
+    actorId: string,
+    events: readonly NewEvent[],
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    return this.#call(options, `Cannot append to "${actorId}"`, (deadline) => {
+      const guess = (address: ActorAddress) =>
+        this.#positions.get(address.id)?.version ?? 0;
+      const draft = draftAppend(this.#context, actorId, events, options, guess);
+      return this.#append(draft, deadline);
+    });
+  }
+
+  /** As {@link EventStore.appendAll}. */
+  appendAll(
+    appends: readonly ActorAppend[],
+    options: AppendAllOptions = {},
+  ): Promise<readonly AppendResult[]> {
+    return this.#call(
+      options,
+      "Cannot append to several actors",
+      (deadline) => {
+        const guess = (address: ActorAddress) =>
+          this.#positions.get(address.id)?.version ?? 0;
+        return this.#appendAll(
+          draftAppendAll(this.#context, appends, options, guess),
+          deadline,
+        );
+      },
+    );
+  }
+
+  /** As {@link EventStore.getEvents}. */
+  async getEvents(
+    actorId: string,
+    fromVersion: number = 0,
+    options: CallOptions = {},
+  ): Promise<StoredEvent[]> {
+    const from = checkFromVersion(fromVersion);
+    const events: StoredEvent[] = [];
+    for await (const event of this.read({ ...options, actorId, from })) {
+      events.push(event);
+    }
+    return events;
+  }
+
+  /** As {@link EventStore.getLatestVersion}. */
+  getLatestVersion(
+    actorId: string,
+    options: CallOptions = {},
+  ): Promise<number> {
+    return this.#call(options, `Cannot read "${actorId}"`, async (deadline) => {
+      const tail = await readTail(
+        this.#context,
+        parseActorId(actorId),
+        deadline,
+      );
+      return tail.position.version;
+    });
+  }
+
+  /** As {@link EventStore.read}. */
+  read(options: ReadOptions = {}): AsyncIterable<StoredEvent> {
+    const plan = checkRead(options);
+    const what = plan.address?.id ?? plan.type ?? this.namespace;
+    return this.#iterate(
+      `Cannot read "${what}"`,
+      options,
+      () => readEvents(this.#context, plan),
+    );
+  }
+
+  /** As {@link EventStore.listActors}. */
+  listActors(options: ListActorsOptions = {}): AsyncIterable<string> {
+    const type = checkList(options);
+    const { clock } = this.#context;
+    return this.#iterate(
+      `Cannot list the actors of "${this.namespace}"`,
+      options,
+      () =>
+        listActors(
+          this.#context,
+          type,
+          () => new Deadline(clock, checkCall(options), options.signal),
+        ),
+    );
+  }
+
+  /** As {@link EventStore.load}. */
+  load(actorId: string, options: LoadOptions = {}): Promise<LoadedActor> {
+    return this.#call(options, `Cannot load "${actorId}"`, async (deadline) => {
+      const plan = checkLoad(actorId, options);
+      const loaded = await loadActor(
+        this.#context,
+        plan.address,
+        plan,
+        deadline,
+      );
+      this.#positions.set(loaded.position);
+      return loaded;
+    });
+  }
+
+  /** As {@link SnapshotStore.saveSnapshot}. */
+  saveSnapshot(
+    snapshot: ActorSnapshot,
+    options: CallOptions = {},
+  ): Promise<boolean> {
+    const action = `Cannot save a snapshot of "${snapshot.actorId}"`;
+    return this.#call(options, action, (deadline) => {
+      const address = checkSnapshot(snapshot);
+      return keepSnapshot(this.#context, address, snapshot, deadline);
+    });
+  }
+
+  /** As {@link SnapshotStore.getLatestSnapshot}. */
+  getLatestSnapshot(
+    actorId: string,
+    options: CallOptions & { readonly schema?: number } = {},
+  ): Promise<ActorSnapshot | undefined> {
+    const action = `Cannot read the snapshot of "${actorId}"`;
+    return this.#call(options, action, (deadline) => {
+      const schema = checkSchema(options.schema, action);
+      return findSnapshot(
+        this.#context,
+        parseActorId(actorId),
+        schema,
+        deadline,
+      );
+    });
+  }
+
+  /**
+   * Ends what runs and waits for it; the connection stays open. Appends that are
+   * under way are waited for, as their outcome would be unknown otherwise.
+   */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled([...this.#running]);
+    for (const link of this.#links) await link.close();
+  }
+
+  /** As {@link JetStreamEventStore.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #append(draft: CommitDraft, deadline: Deadline): Promise<AppendResult> {
+    const { address, commitId, expected } = draft;
+    const subject = this.#context.subjects.event(address);
+    let position = await this.#startFrom(draft, deadline);
+    for (let tries = 1;; tries++) {
+      const message = draft.encode(position);
+      checkSize(
+        address,
+        message.headers.length + message.body.length,
+        this.#context.link.maxPayload,
+      );
+      const slot = {
+        actorId: address.id,
+        subject,
+        expected: position.trail[0] ?? 0,
+        commitId,
+      };
+      const sequence = await storeCommit(
+        this.#context,
+        slot,
+        message,
+        deadline,
+      );
+      if (sequence !== undefined) {
+        const result = draft.result(position, sequence);
+        this.#positions.set(result.position);
+        this.#context.stats.appended++;
+        return result;
+      }
+      const { position: tail } = await readTail(
+        this.#context,
+        address,
+        deadline,
+      );
+      this.#positions.set(tail);
+      if (tries === MAX_TRIES || !meets(expected, tail)) {
+        throw await this.#conflict(draft, tail, deadline);
+      }
+      position = tail;
+    }
+  }
+
+  async #appendAll(
+    drafts: readonly CommitDraft[],
+    deadline: Deadline,
+  ): Promise<readonly AppendResult[]> {
+    const { subjects, link } = this.#context;
+    let positions = await Promise.all(
+      drafts.map((draft) => this.#startFrom(draft, deadline)),
+    );
+    for (let tries = 1;; tries++) {
+      const messages = drafts.map((draft, i) => {
+        const { address, commitId } = draft;
+        const position = positions[i]!;
+        const plain = draft.encode(position);
+        checkSize(
+          address,
+          plain.headers.length + plain.body.length + BATCH_HEADERS,
+          link.maxPayload,
+        );
+        return {
+          slot: {
+            actorId: address.id,
+            subject: subjects.event(address),
+            expected: position.trail[0] ?? 0,
+            commitId,
+          },
+          encode: (extra: Readonly<Record<string, string>>) =>
+            draft.encode(position, extra),
+        };
+      });
+      const first = await storeBatch(this.#context, messages, deadline);
+      if (first !== undefined) {
+        const results = drafts.map((draft, i) =>
+          draft.result(positions[i]!, first + i)
+        );
+        for (const { position } of results) this.#positions.set(position);
+        this.#context.stats.appended += results.length;
+        return results;
+      }
+      const tails = await Promise.all(
+        drafts.map(async ({ address }) =>
+          (await readTail(this.#context, address, deadline)).position
+        ),
+      );
+      for (const [i, draft] of drafts.entries()) {
+        this.#positions.set(tails[i]!);
+        if (!meets(draft.expected, tails[i]!)) {
+          throw await this.#conflict(draft, tails[i]!, deadline);
+        }
+      }
+      if (tries === MAX_TRIES) {
+        throw await this.#conflict(drafts[0]!, tails[0]!, deadline);
+      }
+      positions = tails;
+    }
+  }
+
+  /**
+   * Where the log is believed to end. A wrong belief costs a round trip, never
+   * more: the server checks it.
+   */
+  async #startFrom(
+    { address, expected }: CommitDraft,
+    deadline: Deadline,
+  ): Promise<ActorPosition> {
+    if (typeof expected === "object") return expected;
+    const cached = this.#positions.get(address.id);
+    if (cached !== undefined && meets(expected, cached)) return cached;
+    if (expectedNumber(expected) === 0 && cached === undefined) {
+      return { actorId: address.id, version: 0, trail: [] };
+    }
+    const { position } = await readTail(this.#context, address, deadline);
+    this.#positions.set(position);
+    if (meets(expected, position)) return position;
+    throw await this.#conflict({ address, expected }, position, deadline);
+  }
+
+  async #conflict(
+    { address, expected }: Pick<CommitDraft, "address" | "expected">,
+    tail: ActorPosition,
+    deadline: Deadline,
+  ): Promise<Error> {
+    this.#context.stats.conflicts++;
+    const from = newerFrom(expected, tail.version);
+    const newer: StoredEvent[] = [];
+    if (from !== undefined) {
+      const plan = checkRead({
+        actorId: address.id,
+        from,
+        to: tail.version,
+        limit: MAX_NEWER,
+        timeout: deadline.attempt(deadline.timeout),
+        ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
+      });
+      for await (const event of readEvents(this.#context, plan)) {
+        newer.push(event);
+      }
+    }
+    return conflict(expected, tail, newer);
+  }
+
+  #call<T>(
+    options: CallOptions,
+    action: string,
+    run: (deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
+    const running = this.#run(options, action, run);
+    this.#running.add(running);
+    const ended = () => {
+      this.#running.delete(running);
+    };
+    running.then(ended, ended);
+    return running;
+  }
+
+  async #run<T>(
+    options: CallOptions,
+    action: string,
+    run: (deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
+    this.#assertOpen(action);
+    const { signal } = options;
+    const deadline = new Deadline(
+      this.#context.clock,
+      checkCall(options),
+      signal,
+    );
+    try {
+      return await run(deadline);
+    } catch (error) {
+      throw this.#translate(error, action);
+    }
+  }
+
+  async *#iterate<T>(
+    action: string,
+    options: CallOptions,
+    start: () => AsyncGenerator<T, void, undefined>,
+  ): AsyncGenerator<T, void, undefined> {
+    this.#assertOpen(action);
+    options.signal?.throwIfAborted();
+    try {
+      for await (const item of start()) {
+        yield item;
+        this.#assertOpen(action);
+        options.signal?.throwIfAborted();
+      }
+    } catch (error) {
+      throw this.#translate(error, action);
+    }
+  }
+
+  #translate(error: unknown, action: string): unknown {
+    if (this.#closed && isFault(error, "closed")) return closed(action, error);
+    return refusalToError(faultToError(error, action), action);
+  }
+
+  #assertOpen(action: string): void {
+    if (this.#closed) throw closed(action);
+  }
+}
+
+function closed(action: string, cause?: unknown): ClosedError {
+  return new ClosedError(
+    `${action} as the store is closed`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+/** Decisions with an open expectation are tried so often. */
+const MAX_TRIES = 8;
+/** Room for the headers of an atomic batch. */
+const BATCH_HEADERS = 128;

@@ -1,0 +1,332 @@
+/**
+ * The streams of a namespace: created where they are missing, checked where they
+ * are not. A stream whose configuration would break a promise is refused, with
+ * the field named, and never changed behind its owner's back.
+ */
+import {
+  InvalidArgumentError,
+  MisconfiguredError,
+  PermissionDeniedError,
+  StoreUnavailableError,
+  streamNames,
+  subjectsOf,
+  systemClock,
+  UnsupportedServerError,
+} from "../event/mod.ts";
+import {
+  ApiCode,
+  type Connection,
+  Deadline,
+  faultToError,
+  isFault,
+  Link,
+} from "../nats/mod.ts";
+import { ApiRefusal, JetStreamApi, refusalToError } from "./_api.ts";
+
+/** How the streams of a namespace are to be. */
+export interface ProvisionOptions {
+  /** Copies of each stream: 1 by default; 3 for a cluster of servers. */
+  readonly replicas?: 1 | 3 | 5;
+  /** `false` never creates a stream: for a NATS user who may not. */
+  readonly provision?: boolean;
+}
+
+/**
+ * Creates the streams of a namespace where they are missing and checks them.
+ * Idempotent; two at once are harmless.
+ *
+ * @throws {MisconfiguredError} `misconfigured`: naming stream, field and value.
+ * @throws {PermissionDeniedError} `permission_denied`: a stream is missing and
+ * this user may not create it.
+ * @throws {StoreUnavailableError} `store_unavailable`: a stream is missing and
+ * `provision` is false, or the server does not answer.
+ * @throws {UnsupportedServerError} `unsupported_server`: JetStream is off.
+ */
+export async function provisionNamespace(
+  api: JetStreamApi,
+  namespace: string,
+  options: ProvisionOptions,
+  deadline: Deadline,
+): Promise<void> {
+  const replicas = options.replicas ?? 1;
+  for (
+    const wanted of [
+      eventStream(namespace, replicas),
+      snapshotStream(namespace, replicas),
+    ]
+  ) {
+    const action = `Cannot open namespace "${namespace}"`;
+    try {
+      await ensure(api, wanted, options, deadline, action);
+    } catch (error) {
+      throw refusalToError(faultToError(error, action), action);
+    }
+  }
+}
+
+/**
+ * Deletes all streams of a namespace and everything in them: for development
+ * and tests. It cannot be undone.
+ *
+ * @param nc A connection of the NATS client.
+ * @param namespace Which one.
+ * @param options `confirm` must repeat the namespace.
+ * @throws {InvalidArgumentError} `invalid_argument`: `confirm` is not the namespace.
+ * @throws {PermissionDeniedError} `permission_denied`: this user may not delete streams.
+ * @throws {StoreUnavailableError} `store_unavailable`: the server does not answer.
+ */
+export async function destroyNamespace(
+  nc: Connection,
+  namespace: string,
+  options: { readonly confirm: string; readonly timeout?: number },
+): Promise<void> {
+  const names = streamNames(namespace);
+  if (options.confirm !== namespace) {
+    throw new InvalidArgumentError(
+      `Cannot destroy namespace "${namespace}" unless confirm repeats its name: got ${
+        JSON.stringify(options.confirm)
+      }`,
+    );
+  }
+  const link = new Link(nc);
+  const deadline = new Deadline(systemClock, options.timeout ?? 10_000);
+  try {
+    const api = new JetStreamApi(link);
+    await api.deleteStream(names.snapshots, deadline);
+    await api.deleteStream(names.events, deadline);
+  } catch (error) {
+    const action = `Cannot destroy namespace "${namespace}"`;
+    throw refusalToError(faultToError(error, action), action);
+  } finally {
+    await link.close();
+  }
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly config:
+    & { readonly name: string }
+    & Readonly<Record<string, unknown>>;
+  /** What an existing stream may have there; the reason is told. */
+  readonly rules: readonly Rule[];
+}
+
+interface Rule {
+  readonly field: string;
+  readonly ok: (value: unknown) => boolean;
+  readonly needed: string;
+}
+
+function eventStream(namespace: string, replicas: number): Wanted {
+  const subjects = subjectsOf(namespace);
+  const name = streamNames(namespace).events;
+  const republish = { src: subjects.allEvents, dest: subjects.busMapping };
+  const config = {
+    name,
+    description: `Aether: events of ${namespace}`,
+    subjects: [subjects.allEvents],
+    storage: "file",
+    retention: "limits",
+    discard: "new",
+    max_age: 0,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_msgs_per_subject: -1,
+    max_msg_size: -1,
+    max_consumers: -1,
+    // No message ids are used; the window costs memory, so it is the least allowed.
+    duplicate_window: 100_000_000,
+    deny_delete: true,
+    deny_purge: true,
+    allow_direct: true,
+    allow_atomic: true,
+    num_replicas: replicas,
+    republish,
+  };
+  return {
+    name,
+    config,
+    rules: [
+      equal("subjects", [subjects.allEvents]),
+      equal("storage", "file"),
+      equal("retention", "limits"),
+      equal("discard", "new"),
+      unlimited("max_age"),
+      unlimited("max_msgs"),
+      unlimited("max_bytes"),
+      unlimited("max_msgs_per_subject"),
+      unlimited("max_msg_size"),
+      equal("deny_delete", true),
+      equal("deny_purge", true),
+      equal("allow_direct", true),
+      equal("allow_atomic", true),
+      absent("allow_rollup_hdrs"),
+      absent("allow_msg_ttl"),
+      absent("subject_transform"),
+      absent("mirror"),
+      absent("sources"),
+      {
+        field: "persist_mode",
+        ok: (v) => v !== "async",
+        needed: 'not "async"',
+      },
+      {
+        field: "republish",
+        ok: (v) => {
+          const { src, dest, headers_only } = (v ?? {}) as Record<
+            string,
+            unknown
+          >;
+          return src === republish.src && dest === republish.dest &&
+            headers_only !== true;
+        },
+        needed: JSON.stringify(republish),
+      },
+      atLeastReplicas(replicas),
+    ],
+  };
+}
+
+function snapshotStream(namespace: string, replicas: number): Wanted {
+  const subjects = subjectsOf(namespace);
+  const name = streamNames(namespace).snapshots;
+  return {
+    name,
+    config: {
+      name,
+      description: `Aether: snapshots of ${namespace}`,
+      subjects: [subjects.allSnapshots],
+      storage: "file",
+      retention: "limits",
+      discard: "old",
+      max_msgs_per_subject: 1,
+      duplicate_window: 100_000_000,
+      allow_direct: true,
+      num_replicas: replicas,
+    },
+    // A cache may be limited in any way; it only has to answer.
+    rules: [
+      equal("subjects", [subjects.allSnapshots]),
+      equal("max_msgs_per_subject", 1),
+      equal("allow_direct", true),
+      absent("subject_transform"),
+      atLeastReplicas(1),
+    ],
+  };
+}
+
+async function ensure(
+  api: JetStreamApi,
+  wanted: Wanted,
+  options: ProvisionOptions,
+  deadline: Deadline,
+  action: string,
+): Promise<void> {
+  let info = await infoOf(api, wanted.name, deadline, action);
+  if (info === undefined) {
+    if (options.provision === false) {
+      throw new StoreUnavailableError(
+        `${action} as stream ${wanted.name} does not exist and provision is false: ` +
+          "open it once with a user who may create streams",
+      );
+    }
+    info = await create(api, wanted, deadline, action);
+  }
+  check(wanted, (info["config"] ?? {}) as Record<string, unknown>);
+}
+
+async function infoOf(
+  api: JetStreamApi,
+  name: string,
+  deadline: Deadline,
+  action: string,
+) {
+  try {
+    return await api.streamInfo(name, deadline);
+  } catch (error) {
+    const info = api.link.connection.info as
+      | { jetstream?: boolean }
+      | undefined;
+    if (
+      isFault(error, "no_responders", "timeout") && info?.jetstream !== true
+    ) {
+      throw new UnsupportedServerError(
+        `${action} as JetStream is off on this nats-server: start it with -js`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+async function create(
+  api: JetStreamApi,
+  wanted: Wanted,
+  deadline: Deadline,
+  action: string,
+) {
+  try {
+    const created = await api.createStream(wanted.config, deadline);
+    // Undefined: somebody else just made it, perhaps otherwise than we would.
+    return created ?? (await api.streamInfo(wanted.name, deadline)) ?? {};
+  } catch (error) {
+    if (isFault(error, "permission")) {
+      throw new PermissionDeniedError(
+        `${action} as stream ${wanted.name} does not exist and this NATS user may not create it: ` +
+          "open it once with a user who may",
+        { cause: error },
+      );
+    }
+    if (
+      error instanceof ApiRefusal &&
+      error.error.err_code === ApiCode.subjectOverlap
+    ) {
+      throw new MisconfiguredError(
+        `${action} as another stream already takes its subjects (${error.error.description})`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+function check(wanted: Wanted, config: Record<string, unknown>): void {
+  for (const { field, ok, needed } of wanted.rules) {
+    const found = config[field];
+    if (ok(found)) continue;
+    throw new MisconfiguredError(
+      `Cannot use stream ${wanted.name} as its ${field} breaks a promise: ` +
+        `found ${JSON.stringify(found)}, needed ${needed}`,
+      { details: { stream: wanted.name, field, found: found ?? null, needed } },
+    );
+  }
+}
+
+function equal(field: string, value: unknown): Rule {
+  const needed = JSON.stringify(value);
+  return {
+    field,
+    ok: (found) => JSON.stringify(found ?? false) === needed,
+    needed,
+  };
+}
+
+function unlimited(field: string): Rule {
+  return { field, ok: (found) => Number(found ?? 0) <= 0, needed: "no limit" };
+}
+
+function absent(field: string): Rule {
+  return {
+    field,
+    ok: (found) => !found || (found as []).length === 0,
+    needed: "none",
+  };
+}
+
+function atLeastReplicas(replicas: number): Rule {
+  return {
+    field: "num_replicas",
+    ok: (found) => Number(found ?? 1) >= replicas,
+    needed: `at least ${replicas}`,
+  };
+}
