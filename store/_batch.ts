@@ -12,7 +12,7 @@ import { ApiCode, type Deadline, type HeaderRecord } from "../nats/mod.ts";
 import { ApiRefusal } from "./_api.ts";
 import type { EncodedMessage } from "./_commit.ts";
 import type { Context } from "./_context.ts";
-import { type Outcome, settle, type Slot } from "./_settle.ts";
+import { attemptTime, type Outcome, settle, type Slot } from "./_settle.ts";
 
 /** One actor's message of a batch; its headers depend on the batch's id. */
 export interface BatchMessage {
@@ -54,7 +54,7 @@ export function storeBatch(
         string
       >;
       const { body, headers } = encode(commit);
-      const timeout = deadline.attempt(Math.min(ATTEMPT, deadline.left * 0.6));
+      const timeout = attemptTime(deadline);
       const ack = await context.api.publish(
         slot.subject,
         body,
@@ -79,4 +79,3 @@ const AGAIN = new Set<number>([
   ApiCode.batchTooManyOpen,
   ApiCode.batchIncomplete,
 ]);
-const ATTEMPT = 5_000;

@@ -261,14 +261,26 @@ export async function fetchCommit(
 
 /**
  * Whether an actor's commits lie so far apart that they are better fetched one by
- * one. A batch costs the server about 65 ns for each message it passes; a get by
- * sequence about 50 µs of everybody's time.
+ * one. A batch costs the server about 65 ns for each message it passes, from the
+ * actor's first one on; a get by sequence about 50 µs of everybody's time. The
+ * trail shows how far apart the latest commits lie; older ones may lie further,
+ * so a long way back to the base counts too, with a margin, as the actor may
+ * just be young.
  */
 export function isSpread(base: Base, target: TrailedCommit): boolean {
-  const perCommit = Math.max(1, target.events.length);
-  const commits = Math.max(1, (target.version - base.version) / perCommit);
-  return (target.sequence - base.sequence) * 0.065 > commits * 50;
+  const oldest = target.trail.at(-1);
+  if (oldest === undefined) return false;
+  const gap = (target.sequence - oldest) / target.trail.length;
+  if (gap * PASSING > GETTING) return true;
+  const commits = (target.version - base.version) /
+    Math.max(1, target.events.length);
+  return (target.sequence - base.sequence) * PASSING > commits * GETTING * 8;
 }
+
+/** Microseconds the server takes to pass a message. */
+const PASSING = 0.065;
+/** Microseconds a get by sequence takes where many run at once. */
+const GETTING = 50;
 
 function firstGap(
   commits: readonly TrailedCommit[],

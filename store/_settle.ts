@@ -58,7 +58,7 @@ export function storeCommit(
   const { api } = context;
   return settle(context, [slot], deadline, async () => {
     const { body, headers } = message;
-    const timeout = deadline.attempt(Math.min(ATTEMPT, deadline.left * 0.6));
+    const timeout = attemptTime(deadline);
     const ack = await api.publish(
       slot.subject,
       body,
@@ -116,13 +116,14 @@ export async function settle(
       if (outcome === undefined) wait = 0;
     } catch (error) {
       cause = error;
-      if (deadline.signal?.aborted) break;
-      const fatal = fatalFault(error, action, loose);
-      if (fatal !== undefined) throw fatal;
-      if (error instanceof Fault && error.sent) {
+      const { aborted = false } = deadline.signal ?? {};
+      if (error instanceof Fault ? error.sent : aborted) {
         loose = true;
         wait = 0;
       }
+      if (aborted) break;
+      const fatal = fatalFault(error, action, loose);
+      if (fatal !== undefined) throw fatal;
     }
     try {
       if (isFault(cause, "disconnected")) {
@@ -222,4 +223,7 @@ function notStored(
   );
 }
 
-const ATTEMPT = 2_000;
+/** Milliseconds one attempt may take: some of what is left is for looking. */
+export function attemptTime(deadline: Deadline): number {
+  return deadline.attempt(Math.min(2_000, deadline.left * 0.6));
+}

@@ -1,0 +1,619 @@
+/**
+ * A store in this process: the same promises as the one on JetStream, and the
+ * same stored format, but for the disk. Commits are encoded when they are
+ * appended and decoded when they are read, so no data is ever shared, and what
+ * works here works there.
+ */
+import {
+  type ActorAddress,
+  type ActorSnapshot,
+  type Clock,
+  ClosedError,
+  cloudEventsCodec,
+  CorruptLogError,
+  type Event,
+  type EventCodec,
+  InvalidArgumentError,
+  type NewEvent,
+  parseActorId,
+  type StoredEvent,
+  systemClock,
+  TRAIL_LENGTH,
+} from "../event/mod.ts";
+import type { StoredMessage } from "./_api.ts";
+import { decodeCommit } from "./_commit.ts";
+import type { StoreStats } from "./_context.ts";
+import {
+  type CommitDraft,
+  draftAppend,
+  draftAppendAll,
+  type DraftContext,
+  draftSave,
+} from "./_draft.ts";
+import {
+  type ActorLog,
+  contentOf,
+  InMemoryLog,
+  type LogContent,
+} from "./_memory_log.ts";
+import {
+  checkCall,
+  checkFromVersion,
+  checkList,
+  checkLoad,
+  checkRead,
+  checkSchema,
+  checkSize,
+  checkSnapshot,
+  conflict,
+  MAX_NEWER,
+  meets,
+  newerFrom,
+  type ReadPlan,
+  said,
+} from "./_rules.ts";
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  type PlacedSnapshot,
+} from "./_snapshot_format.ts";
+import type {
+  ActorAppend,
+  ActorPosition,
+  AppendAllOptions,
+  AppendOptions,
+  AppendResult,
+  CallOptions,
+  EventStore,
+  ListActorsOptions,
+  LoadedActor,
+  LoadOptions,
+  ReadOptions,
+  SnapshotStore,
+  StoredCommit,
+} from "./types.ts";
+
+export { InMemoryLog, type RawMessage } from "./_memory_log.ts";
+
+/** How an in-memory store is to be. */
+export interface InMemoryEventStoreOptions {
+  /** The namespace it holds. */
+  readonly namespace: string;
+  /** Where its commits go; one of its own by default. Stores may share one. */
+  readonly log?: InMemoryLog;
+  /** Stamps commits, and events without a time; this process's by default. */
+  readonly clock?: Clock;
+  /** How commits are written; CloudEvents JSON by default. */
+  readonly codec?: EventCodec;
+  /** Most bytes of one commit, headers included; 1 MiB by default, like a nats-server. */
+  readonly maxPayload?: number;
+}
+
+/**
+ * An {@link EventStore} and {@link SnapshotStore} that lives in this process:
+ * for tests, examples and first steps. What it holds ends with it.
+ *
+ * @example Append, read, and meet a second writer
+ * ```ts
+ * import { InMemoryEventStore, VersionConflictError } from "@flowmade/aether";
+ * import assert from "node:assert/strict";
+ *
+ * await using store = new InMemoryEventStore({ namespace: "bank" });
+ * const opened = await store.append("account-ada", [{ eventType: "Opened" }]);
+ * await store.append("account-ada", [
+ *   { eventType: "Deposited", data: { amount: 100 } },
+ * ], { expectedVersion: opened.version });
+ *
+ * const events = await store.getEvents("account-ada");
+ * assert.deepEqual(events.map((e) => [e.version, e.eventType]), [
+ *   [1, "Opened"],
+ *   [2, "Deposited"],
+ * ]);
+ * await assert.rejects(
+ *   store.append("account-ada", [{ eventType: "Closed" }], { expectedVersion: 1 }),
+ *   VersionConflictError,
+ * );
+ * ```
+ */
+export class InMemoryEventStore implements EventStore, SnapshotStore {
+  /** The namespace it holds. */
+  readonly namespace: string;
+  readonly #stats: StoreStats;
+  readonly #log: LogContent;
+  readonly #context: DraftContext;
+  readonly #maxPayload: number;
+  #closed = false;
+
+  /**
+   * Makes a store; it is ready at once.
+   *
+   * @throws {InvalidArgumentError} `invalid_argument`: not a namespace, or the
+   * log is that of another one.
+   */
+  constructor(options: InMemoryEventStoreOptions) {
+    const { namespace, clock = systemClock, codec = cloudEventsCodec } =
+      options;
+    const log = options.log ?? new InMemoryLog(namespace);
+    if (log.namespace !== namespace) {
+      throw new InvalidArgumentError(
+        `Cannot open namespace ${
+          said(namespace)
+        } on the log of another: got that of ${said(log.namespace)}`,
+      );
+    }
+    this.namespace = namespace;
+    this.#log = contentOf(log);
+    this.#context = { namespace, clock, codec };
+    this.#maxPayload = options.maxPayload ?? 1_048_576;
+    this.#stats = {
+      appended: 0,
+      conflicts: 0,
+      resent: 0,
+      settled: 0,
+      unknown: 0,
+      staleReads: 0,
+      snapshotsTooLarge: 0,
+      snapshotsIgnored: 0,
+    };
+  }
+
+  /** What this store has counted about itself since it was made. */
+  stats(): Readonly<StoreStats> {
+    return { ...this.#stats };
+  }
+
+  /** As {@link EventStore.saveEvent}. */
+  // deno-lint-ignore require-await -- what is wrong with the arguments rejects
+  async saveEvent(event: Event, options?: CallOptions): Promise<StoredEvent> {
+    this.#enter(options);
+    return this.#commit([draftSave(this.#context, event)])[0]!.events[0]!;
+  }
+
+  /** As {@link EventStore.append}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async append(
+    actorId: string,
+    events: readonly NewEvent[],
+    options?: AppendOptions,
+  ): Promise<AppendResult> {
+    this.#enter(options);
+    return this.#commit([
+      draftAppend(this.#context, actorId, events, options, this.#guess),
+    ])[0]!;
+  }
+
+  /** As {@link EventStore.appendAll}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async appendAll(
+    appends: readonly ActorAppend[],
+    options?: AppendAllOptions,
+  ): Promise<readonly AppendResult[]> {
+    this.#enter(options);
+    return this.#commit(
+      draftAppendAll(this.#context, appends, options, this.#guess),
+    );
+  }
+
+  /** As {@link EventStore.getEvents}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async getEvents(
+    actorId: string,
+    fromVersion?: number,
+    options?: CallOptions,
+  ): Promise<StoredEvent[]> {
+    this.#enter(options);
+    const from = checkFromVersion(fromVersion);
+    return [...this.#eventsOf(checkRead({ actorId, from }))];
+  }
+
+  /** As {@link EventStore.getLatestVersion}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async getLatestVersion(
+    actorId: string,
+    options?: CallOptions,
+  ): Promise<number> {
+    this.#enter(options);
+    return this.#tail(parseActorId(actorId)).version;
+  }
+
+  /** As {@link EventStore.read}. */
+  read(options?: ReadOptions): AsyncIterable<StoredEvent> {
+    this.#assertOpen();
+    const plan = checkRead(options);
+    const events = plan.address === undefined
+      ? this.#eventsOfMany(plan)
+      : this.#eventsOf(plan);
+    return this.#paced(events, plan.signal);
+  }
+
+  /** As {@link EventStore.listActors}. */
+  listActors(options?: ListActorsOptions): AsyncIterable<string> {
+    this.#assertOpen();
+    const type = checkList(options);
+    const ids: string[] = [];
+    for (const { address } of this.#log.actors.values()) {
+      if (type === undefined || address.type === type) ids.push(address.id);
+    }
+    return this.#paced(ids, options?.signal);
+  }
+
+  /** As {@link EventStore.load}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async load(actorId: string, options?: LoadOptions): Promise<LoadedActor> {
+    this.#enter(options);
+    const { address, after, schema } = checkLoad(actorId, options);
+    const position = this.#tail(address);
+    if (after !== undefined) {
+      const base = { version: after.version, sequence: after.trail[0] ?? 0 };
+      return {
+        commits: this.#commitsBehind(address, base, position),
+        position,
+      };
+    }
+    const snapshot = schema === undefined
+      ? undefined
+      : this.#fittingSnapshot(address, schema);
+    if (snapshot !== undefined) {
+      try {
+        const commits = this.#commitsBehind(address, snapshot, position);
+        return { snapshot, commits, position };
+      } catch (error) {
+        // Whether the snapshot or the log is at fault, the whole log will tell.
+        if (!(error instanceof CorruptLogError)) throw error;
+        this.#stats.snapshotsIgnored++;
+      }
+    }
+    const commits = this.#commitsBehind(address, START, position);
+    return { commits, position };
+  }
+
+  /** As {@link SnapshotStore.saveSnapshot}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async saveSnapshot(
+    snapshot: ActorSnapshot,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    this.#enter(options);
+    const address = checkSnapshot(snapshot);
+    const placed = this.#place(address, snapshot);
+    const body = encodeSnapshot(placed);
+    if (body.length + SNAPSHOT_HEADERS > this.#maxPayload) {
+      this.#stats.snapshotsTooLarge++;
+      return false;
+    }
+    const kept = this.#snapshot(address);
+    if (
+      kept !== undefined && kept.version > placed.version && this.#fits(kept)
+    ) return false;
+    this.#log.snapshots.set(address.id, body);
+    return true;
+  }
+
+  /** As {@link SnapshotStore.getLatestSnapshot}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async getLatestSnapshot(
+    actorId: string,
+    options?: CallOptions & { readonly schema?: number },
+  ): Promise<ActorSnapshot | undefined> {
+    this.#enter(options);
+    const address = parseActorId(actorId);
+    const schema = checkSchema(
+      options?.schema,
+      `Cannot read the snapshot of "${address.id}"`,
+    );
+    return this.#fittingSnapshot(address, schema);
+  }
+
+  /** Ends the readings that are under way; later calls reject with `closed`. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return Promise.resolve();
+  }
+
+  /** Closes the store. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #enter(options: CallOptions | undefined): void {
+    this.#assertOpen();
+    checkCall(options);
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    throw new ClosedError(
+      `Cannot use the store of namespace "${this.namespace}" as it is closed`,
+    );
+  }
+
+  /** Stores all or none: nothing can come between the checks and the last write. */
+  #commit(drafts: readonly CommitDraft[]): AppendResult[] {
+    const ready = drafts.map((draft) => {
+      const tail = this.#tail(draft.address);
+      if (!meets(draft.expected, tail)) throw this.#conflict(draft, tail);
+      const message = draft.encode(tail);
+      checkSize(
+        draft.address,
+        message.headers.length + message.body.length,
+        this.#maxPayload,
+      );
+      return { draft, tail, message };
+    });
+    const at = this.#context.clock.now();
+    return ready.map(({ draft, tail, message }) => {
+      const sequence = this.#log.messages.length + 1;
+      const result = draft.result(tail, sequence);
+      this.#log.put(draft.address, { ...message, at }, result.version);
+      this.#stats.appended++;
+      return result;
+    });
+  }
+
+  #conflict(draft: CommitDraft, tail: ActorPosition): Error {
+    this.#stats.conflicts++;
+    const from = newerFrom(draft.expected, tail.version);
+    let newer: StoredEvent[] = [];
+    if (from !== undefined) {
+      const plan = checkRead({
+        actorId: draft.address.id,
+        from,
+        limit: MAX_NEWER,
+      });
+      try {
+        newer = [...this.#eventsOf(plan)];
+      } catch (error) {
+        // The conflict is certain; what it would show is not there to be shown.
+        if (!(error instanceof CorruptLogError)) throw error;
+      }
+    }
+    return conflict(draft.expected, tail, newer);
+  }
+
+  /** The version an append will probably go behind. */
+  readonly #guess = (address: ActorAddress): number =>
+    this.#log.actors.get(address.id)?.versions.at(-1) ?? 0;
+
+  /** Where an actor's log ends. */
+  #tail(address: ActorAddress): ActorPosition {
+    const actor = this.#log.actors.get(address.id);
+    if (actor === undefined) {
+      return { actorId: address.id, version: 0, trail: [] };
+    }
+    const trail = actor.sequences.slice(-1 - TRAIL_LENGTH).reverse();
+    const version = actor.tailKnown
+      ? actor.versions.at(-1)!
+      : this.#commitAt(trail[0]!).version;
+    return { actorId: address.id, version, trail };
+  }
+
+  #commitAt(sequence: number): StoredCommit {
+    return this.#decode(this.#log.at(sequence)!);
+  }
+
+  #decode(message: StoredMessage): StoredCommit {
+    const { trail: _trail, ...commit } = decodeCommit(
+      this.#context.codec,
+      this.#log.subjects,
+      message,
+    );
+    return commit;
+  }
+
+  /** The commits behind a base up to the end, checked to follow each other. */
+  #commitsBehind(
+    address: ActorAddress,
+    base: { readonly version: number; readonly sequence: number },
+    tail: ActorPosition,
+  ): StoredCommit[] {
+    const last = tail.trail[0] ?? 0;
+    if (last < base.sequence) {
+      throw new CorruptLogError(
+        `Cannot load "${address.id}" as its log ends at sequence ${last}, before ` +
+          `sequence ${base.sequence} that was seen already: the stream is another one`,
+        { details: { actorId: address.id, sequence: base.sequence } },
+      );
+    }
+    const sequences = this.#log.actors.get(address.id)?.sequences ?? [];
+    let version = base.version;
+    return sequences.slice(firstAbove(sequences, base.sequence)).map(
+      (sequence) => {
+        const commit = this.#commitAt(sequence);
+        if (commit.version !== version + commit.events.length) {
+          throw missing(address, version + 1);
+        }
+        version = commit.version;
+        return commit;
+      },
+    );
+  }
+
+  /** One actor's events; where they end is fixed by the call. */
+  #eventsOf(plan: ReadPlan): Iterable<StoredEvent> {
+    const actor = this.#log.actors.get(plan.address!.id);
+    if (actor === undefined) return [];
+    const { sequences } = actor;
+    const fixed = {
+      ...actor,
+      end: sequences.length,
+      last: sequences.at(-1)!,
+      version: actor.tailKnown ? actor.versions.at(-1) : undefined,
+    };
+    return plan.backward
+      ? this.#backward(plan, fixed)
+      : this.#forward(plan, fixed);
+  }
+
+  *#forward(plan: ReadPlan, actor: FixedLog): Generator<StoredEvent> {
+    const from = Math.max(1, plan.from);
+    const end = actor.version ?? this.#commitAt(actor.last).version;
+    const to = Math.min(plan.to, end);
+    const stop = Math.min(to, from + plan.limit - 1);
+    let version = from;
+    for (
+      let i = firstAbove(actor.versions, from - 1);
+      i < actor.end && version <= stop;
+      i++
+    ) {
+      for (const event of this.#commitAt(actor.sequences[i]!).events) {
+        if (event.version < from) continue;
+        if (version > stop) return;
+        if (event.version !== version) throw missing(actor.address, version);
+        yield event;
+        version++;
+      }
+    }
+    if (version <= stop) throw missing(actor.address, version);
+  }
+
+  *#backward(plan: ReadPlan, actor: FixedLog): Generator<StoredEvent> {
+    const from = Math.max(1, plan.from);
+    const end = actor.version ?? this.#commitAt(actor.last).version;
+    const to = Math.min(plan.to, end);
+    const stop = Math.max(from, to - plan.limit + 1);
+    let version = to;
+    const first = Math.min(firstAbove(actor.versions, to - 1), actor.end - 1);
+    for (let i = first; i >= 0 && version >= stop; i--) {
+      for (
+        const event of this.#commitAt(actor.sequences[i]!).events.toReversed()
+      ) {
+        if (event.version > to) continue;
+        if (version < stop) return;
+        if (event.version !== version) throw missing(actor.address, version);
+        yield event;
+        version--;
+      }
+    }
+    if (version >= stop) throw missing(actor.address, version);
+  }
+
+  /** The events of a type or of the namespace; where they end is fixed by the call. */
+  #eventsOfMany(plan: ReadPlan): Iterable<StoredEvent> {
+    const { messages, types } = this.#log;
+    const from = Math.max(1, plan.from);
+    const to = Math.min(plan.to, messages.length);
+    if (plan.type === undefined) {
+      return this.#scan(plan, from, to, (place) => place);
+    }
+    const sequences = types.get(plan.type) ?? [];
+    const first = firstAbove(sequences, from - 1);
+    const last = firstAbove(sequences, to) - 1;
+    return this.#scan(plan, first, last, (place) => sequences[place]!);
+  }
+
+  *#scan(
+    plan: ReadPlan,
+    first: number,
+    last: number,
+    sequenceAt: (place: number) => number,
+  ): Generator<StoredEvent> {
+    let left = plan.limit;
+    for (let n = 0; n <= last - first && left > 0; n++) {
+      const place = plan.backward ? last - n : first + n;
+      const message = this.#log.at(sequenceAt(place));
+      if (message === undefined) continue;
+      const { events } = this.#decode(message);
+      for (const event of plan.backward ? events.toReversed() : events) {
+        if (left-- <= 0) return;
+        yield event;
+      }
+    }
+  }
+
+  async *#paced<T>(
+    items: Iterable<T>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<T> {
+    signal?.throwIfAborted();
+    for (const item of items) {
+      this.#assertOpen();
+      signal?.throwIfAborted();
+      yield item;
+    }
+    this.#assertOpen();
+    signal?.throwIfAborted();
+  }
+
+  #snapshot(address: ActorAddress): PlacedSnapshot | undefined {
+    const body = this.#log.snapshots.get(address.id);
+    return body === undefined ? undefined : decodeSnapshot(address, body);
+  }
+
+  #fittingSnapshot(
+    address: ActorAddress,
+    schema: number,
+  ): PlacedSnapshot | undefined {
+    if (!this.#log.snapshots.has(address.id)) return undefined;
+    const snapshot = this.#snapshot(address);
+    if (snapshot?.schema === schema && this.#fits(snapshot)) return snapshot;
+    this.#stats.snapshotsIgnored++;
+    return undefined;
+  }
+
+  /** Whether the commit a snapshot ends with is where it says. */
+  #fits(snapshot: PlacedSnapshot): boolean {
+    const { actorId, commitId, sequence, version } = snapshot;
+    const message = this.#log.at(sequence);
+    if (message?.subject !== this.#log.subjects.event(parseActorId(actorId))) {
+      return false;
+    }
+    try {
+      const commit = this.#decode(message);
+      return commit.commitId === commitId && commit.version === version;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Finds the commit a snapshot ends with, where the caller did not say. */
+  #place(address: ActorAddress, snapshot: ActorSnapshot): PlacedSnapshot {
+    const { commitId, schema = 1, sequence, version } = snapshot;
+    const whole = { ...snapshot, actorId: address.id, schema };
+    const tail = this.#tail(address);
+    const actor = this.#log.actors.get(address.id);
+    const index = firstAbove(actor?.versions ?? [], version) - 1;
+    if (version > tail.version || actor?.versions[index] !== version) {
+      throw new InvalidArgumentError(
+        `Cannot save a snapshot of "${address.id}" as no commit of its log ends with ` +
+          `version ${version}: the log is at version ${tail.version}`,
+      );
+    }
+    if (sequence !== undefined && commitId !== undefined) {
+      return { ...whole, sequence, commitId };
+    }
+    const found = this.#commitAt(actor.sequences[index]!);
+    return { ...whole, sequence: found.sequence, commitId: found.commitId };
+  }
+}
+
+/** An actor's log as far as a reading goes. */
+interface FixedLog extends ActorLog {
+  /** How many of its messages count. */
+  readonly end: number;
+  /** Sequence of the last of them. */
+  readonly last: number;
+  /** The actor's version behind it; to be read from it where it is not sure. */
+  readonly version: number | undefined;
+}
+
+const START = { version: 0, sequence: 0 };
+const SNAPSHOT_HEADERS = 256;
+
+/** Index of the first number above a bound, in rising numbers; their count if none. */
+function firstAbove(rising: readonly number[], bound: number): number {
+  let low = 0;
+  let high = rising.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rising[middle]! > bound) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function missing(address: ActorAddress, version: number): CorruptLogError {
+  return new CorruptLogError(
+    `Cannot read "${address.id}" as version ${version} is missing from its log`,
+    { details: { actorId: address.id, version } },
+  );
+}
