@@ -4,7 +4,7 @@ import type { CancelTimer, Clock } from "../../event/mod.ts";
 import {
   connect,
   type Connection,
-  Fault,
+  type Fault,
   isFault,
   Link,
   RawHeaders,
