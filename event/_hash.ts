@@ -3,12 +3,13 @@ export const SHARDS = 256;
 
 /** The shard of two subject tokens; both are ASCII. */
 export function shardOfTokens(typeToken: string, keyToken: string): number {
-  return (fnv1a(keyToken, fnv1a(typeToken, 0x811c9dc5)) >>> 0) % SHARDS;
+  return fnv1a(keyToken, fnv1a(typeToken)) % SHARDS;
 }
 
-function fnv1a(ascii: string, hash: number): number {
+/** FNV-1a, 32 bit, of ASCII text; `hash` is that of what stands before it. */
+export function fnv1a(ascii: string, hash: number = 0x811c9dc5): number {
   for (let i = 0; i < ascii.length; i++) {
     hash = Math.imul(hash ^ ascii.charCodeAt(i), 0x01000193);
   }
-  return hash;
+  return hash >>> 0;
 }

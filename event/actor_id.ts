@@ -1,6 +1,8 @@
+import { shardOfTokens } from "./_hash.ts";
+import { show } from "./_show.ts";
+import { isAttributeText } from "./_text.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { encodeToken } from "./token.ts";
-import { shardOfTokens } from "./_hash.ts";
 
 /** The type token of an id that has no `type-` prefix. */
 export const RAW_TYPE = "_";
@@ -28,7 +30,8 @@ export interface ActorAddress {
  * @param actorId Such as `order-123`.
  * @returns The address, the same on every node.
  * @throws {InvalidArgumentError} `invalid_argument`: empty, an empty key, a lone
- * surrogate, a control character, or longer than 128 bytes once encoded.
+ * surrogate, a control character or noncharacter, or a type or key longer than
+ * 128 bytes once encoded.
  * @example An id with and without a type
  * ```ts
  * import { parseActorId } from "@flowmade/aether/event";
@@ -41,9 +44,10 @@ export function parseActorId(actorId: string): ActorAddress {
   if (typeof actorId !== "string" || actorId.length === 0) {
     throw refuse(actorId, "is not a non-empty string");
   }
-  const typed = TYPED.exec(actorId);
-  const plain = typed !== null && PLAIN.test(actorId);
+  const plain = PLAIN.test(actorId);
   const id = plain ? actorId : normalize(actorId);
+  // After the normal form: it turns a Kelvin sign into the letter K.
+  const typed = TYPED.exec(id);
   const dash = typed === null ? -1 : typed[1]!.length;
   const type = dash < 0 ? RAW_TYPE : id.slice(0, dash);
   const key = dash < 0 ? id : id.slice(dash + 1);
@@ -73,6 +77,7 @@ export function parseActorId(actorId: string): ActorAddress {
  */
 export function formatActorId(type: string, key: string): string {
   if (type !== RAW_TYPE) checkActorType(type);
+  if (typeof key !== "string") throw refuse(key, "has a key that is no string");
   const address = parseActorId(type === RAW_TYPE ? key : `${type}-${key}`);
   if (address.type !== type) {
     throw refuse(
@@ -94,7 +99,7 @@ export function checkActorType(type: string): string {
   if (typeof type !== "string" || !/^[A-Za-z][A-Za-z0-9_]{0,127}$/.test(type)) {
     throw new InvalidArgumentError(
       `Cannot use an actor type that is not a letter and up to 127 letters, digits or "_": got ${
-        JSON.stringify(type)
+        show(type)
       }`,
     );
   }
@@ -104,21 +109,21 @@ export function checkActorType(type: string): string {
 const MAX_TOKEN = 128;
 const TYPED = /^([A-Za-z][A-Za-z0-9_]*)-/;
 const PLAIN = /^[A-Za-z0-9_-]+$/;
-// deno-lint-ignore no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 function normalize(actorId: string): string {
-  if (!actorId.isWellFormed()) throw refuse(actorId, "holds a lone surrogate");
-  const id = actorId.normalize("NFC");
-  if (CONTROL.test(id)) throw refuse(actorId, "holds a control character");
-  return id;
+  if (!isAttributeText(actorId)) {
+    throw refuse(
+      actorId,
+      actorId.isWellFormed()
+        ? "holds a control character or noncharacter"
+        : "holds a lone surrogate",
+    );
+  }
+  return actorId.normalize("NFC");
 }
 
 function refuse(actorId: unknown, rule: string): InvalidArgumentError {
-  const shown = typeof actorId === "string" && actorId.length > 200
-    ? `${actorId.slice(0, 200)}… (${actorId.length} characters)`
-    : actorId;
   return new InvalidArgumentError(
-    `Cannot use an actor id that ${rule}: got ${JSON.stringify(shown)}`,
+    `Cannot use an actor id that ${rule}: got ${show(actorId)}`,
   );
 }

@@ -18,7 +18,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds from an arbitrary start; never goes back. For every deadline. */
   monotonic(): number;
-  /** Calls `run` once after `ms` milliseconds. */
+  /** Calls `run` once after `ms` milliseconds, however many. */
   timer(ms: number, run: () => void): CancelTimer;
 }
 
@@ -27,7 +27,17 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   timer: (ms, run) => {
-    const id = setTimeout(run, ms);
+    let id: ReturnType<typeof setTimeout>;
+    const wait = (left: number) => {
+      id = left > LONGEST
+        ? setTimeout(() => wait(left - LONGEST), LONGEST)
+        : setTimeout(run, left);
+    };
+    wait(ms);
     return () => clearTimeout(id);
   },
 };
+
+// A timeout above 2^31 - 1 ms does not fit into the runtimes' timers, which then
+// fire at once.
+const LONGEST = 2_147_483_647;

@@ -106,6 +106,7 @@ export class VersionConflictError extends AetherError {
     super(message, {
       ...("cause" in options ? { cause: options.cause } : {}),
       details: {
+        ...options.details,
         actorId: options.actorId,
         expectedVersion: options.expectedVersion,
         actualVersion: options.actualVersion,
@@ -312,36 +313,54 @@ export function errorToWire(error: AetherError): WireError {
 /**
  * Makes the error a caller catches out of what travelled. An unknown code, as
  * of a newer release, becomes a {@link CommandFailedError} that keeps it in
- * `details`.
+ * `details`. What is missing or of another type than it should be, as from a
+ * foreign node, is filled in: this never throws.
  *
  * @param wire What {@link errorToWire} made, perhaps in another release.
  * @returns An instance of the class that belongs to the code.
  */
 export function errorFromWire(wire: WireError): AetherError {
-  const { message, details = {} } = wire;
-  if (wire.code === "version_conflict") {
+  const { code, message: said, details: facts }: Record<string, unknown> =
+    isRecord(wire) ? wire : {};
+  const message = textOr(said, "the error came without a message");
+  const details = isRecord(facts) ? facts : {};
+  if (code === "version_conflict") {
     return new VersionConflictError(message, {
-      actorId: String(details["actorId"] ?? ""),
-      expectedVersion: details["expectedVersion"] as number | string,
-      actualVersion: Number(details["actualVersion"] ?? 0),
+      details,
+      actorId: textOr(details["actorId"], ""),
+      expectedVersion: numberOr(
+        details["expectedVersion"],
+        textOr(details["expectedVersion"], "unknown"),
+      ),
+      actualVersion: numberOr(details["actualVersion"], 0),
     });
   }
-  if (wire.code === "rejected") {
+  if (code === "rejected") {
     return new Rejected(
-      String(details["reason"] ?? "rejected"),
+      textOr(details["reason"], "rejected"),
       message,
       details,
     );
   }
-  const known = CLASSES.get(wire.code);
+  const known = CLASSES.get(code);
   if (known !== undefined) return new known(message, { details });
-  return new CommandFailedError(message, {
-    details: { ...details, code: wire.code },
-  });
+  return new CommandFailedError(message, { details: { ...details, code } });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === "string" ? value : otherwise;
+}
+
+function numberOr<T>(value: unknown, otherwise: T): number | T {
+  return typeof value === "number" ? value : otherwise;
 }
 
 const CLASSES = new Map<
-  string,
+  unknown,
   new (message: string, options: AetherErrorOptions) => AetherError
 >([
   ["invalid_argument", InvalidArgumentError],

@@ -1,4 +1,5 @@
 /** What a stored commit says beside its body: the headers' names and their values' form. */
+import { show } from "./_show.ts";
 import { checkId } from "./ids.ts";
 import { CorruptLogError } from "./errors.ts";
 import type { CommandRecord } from "./event.ts";
@@ -128,30 +129,38 @@ export function formatCommands(
  */
 export function parseCommands(text: string, events: number): CommandRecord[] {
   if (text === "") return [];
-  if (!text.startsWith("[")) return [{ id: text, events }];
   try {
-    return (parseJson(text) as unknown[]).map((entry) => {
-      const [id, count, rejected] = entry as [
-        string,
-        number,
-        CommandRecord["rejected"],
-      ];
-      checkId(id, "command id");
-      if (!Number.isSafeInteger(count) || count < 0) {
-        throw new TypeError("not a count");
-      }
-      return rejected === undefined
-        ? { id, events: count }
-        : { id, events: count, rejected };
-    });
+    if (!text.startsWith("[")) {
+      return [{ id: checkId(text, "command id"), events }];
+    }
+    return (parseJson(text) as unknown[]).map(readCommand);
   } catch (cause) {
     throw new CorruptLogError(
-      `Cannot read a commit's commands: got ${
-        JSON.stringify(text.slice(0, 200))
-      }`,
+      `Cannot read a commit's commands: got ${show(text)}`,
       { cause },
     );
   }
+}
+
+function readCommand(entry: unknown): CommandRecord {
+  const [id, events, rejected] = entry as [
+    string,
+    number,
+    CommandRecord["rejected"],
+  ];
+  checkId(id, "command id");
+  if (!Number.isSafeInteger(events) || events < 0) {
+    throw new TypeError("not a count of events");
+  }
+  if (rejected === undefined) return { id, events };
+  if (
+    typeof rejected?.reason !== "string" ||
+    typeof rejected.message !== "string" ||
+    typeof (rejected.details ?? {}) !== "object"
+  ) {
+    throw new TypeError("not a rejection");
+  }
+  return { id, events, rejected };
 }
 
 // Header values travel as bytes, but not every tool reads them as UTF-8.

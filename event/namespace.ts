@@ -1,3 +1,4 @@
+import { show } from "./_show.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 /**
@@ -20,7 +21,7 @@ export function checkNamespace(namespace: string): string {
   if (typeof namespace !== "string" || !NAMESPACE.test(namespace)) {
     throw new InvalidArgumentError(
       `Cannot use a namespace that is not 1 to 4 tokens of 1 to 32 letters, digits, "_" or "-" joined by ".": got ${
-        JSON.stringify(namespace)
+        show(namespace)
       }`,
     );
   }

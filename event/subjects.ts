@@ -1,5 +1,12 @@
 /** What travels where: every subject Aether uses, built and taken apart in this one file. */
-import { type ActorAddress, formatActorId, parseActorId } from "./actor_id.ts";
+import { show } from "./_show.ts";
+import {
+  type ActorAddress,
+  checkActorType,
+  formatActorId,
+  parseActorId,
+  RAW_TYPE,
+} from "./actor_id.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { checkNamespace } from "./namespace.ts";
 import { decodeToken } from "./token.ts";
@@ -24,7 +31,10 @@ export interface Subjects {
   readonly busMapping: string;
   /** A request to the owner of a shard: `aether.do.<ns>.<type>.<shard>.<gen>`. */
   owner(type: string, shard: number, generation: number): string;
-  /** A request from any client: `aether.ask.<ns>.<type>.<key>.<command>`. */
+  /**
+   * A request from any client: `aether.ask.<ns>.<type>.<key>.<command>`. A
+   * command is named by 1 to 128 of `[A-Za-z0-9_$-]`.
+   */
   ask(address: ActorAddress, command: string): string;
   /** Filter over all requests from any client to one type. */
   asksOfType(type: string): string;
@@ -47,16 +57,17 @@ export function subjectsOf(namespace: string): Subjects {
   return {
     namespace: ns,
     event: (a) => `aether.ev.${ns}.${a.shard}.${a.type}.${a.keyToken}`,
-    eventsOfType: (type) => `aether.ev.${ns}.*.${type}.*`,
+    eventsOfType: (type) => `aether.ev.${ns}.*.${typeToken(type)}.*`,
     allEvents: `aether.ev.${ns}.*.*.*`,
     snapshot: (a) => `aether.sn.${ns}.${a.type}.${a.keyToken}`,
     allSnapshots: `aether.sn.${ns}.*.*`,
     bus: (a) => `aether.bus.${ns}.${a.type}.${a.keyToken}`,
     busMapping: `aether.bus.${ns}.{{wildcard(2)}}.{{wildcard(3)}}`,
     owner: (type, shard, generation) =>
-      `aether.do.${ns}.${type}.${shard}.${generation}`,
-    ask: (a, command) => `aether.ask.${ns}.${a.type}.${a.keyToken}.${command}`,
-    asksOfType: (type) => `aether.ask.${ns}.${type}.*.*`,
+      `aether.do.${ns}.${typeToken(type)}.${shard}.${generation}`,
+    ask: (a, command) =>
+      `aether.ask.${ns}.${a.type}.${a.keyToken}.${commandToken(command)}`,
+    asksOfType: (type) => `aether.ask.${ns}.${typeToken(type)}.*.*`,
   };
 }
 
@@ -98,10 +109,25 @@ export function addressOfTokens(
   return address;
 }
 
+function typeToken(type: string): string {
+  return type === RAW_TYPE ? type : checkActorType(type);
+}
+
+function commandToken(command: string): string {
+  if (typeof command !== "string" || !/^[\w$-]{1,128}$/.test(command)) {
+    throw new InvalidArgumentError(
+      `Cannot ask with a command's name that is not 1 to 128 letters, digits, "_", "$" or "-": got ${
+        show(command)
+      }`,
+    );
+  }
+  return command;
+}
+
 function refuse(subject: string): InvalidArgumentError {
   return new InvalidArgumentError(
     `Cannot read a subject that is not the one spelling of an actor's: got ${
-      JSON.stringify(subject)
+      show(subject)
     }`,
   );
 }

@@ -4,6 +4,7 @@
  * one to one in both directions: a token that decodes but would be written
  * otherwise is refused, as two spellings would be two consistency domains.
  */
+import { show } from "./_show.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 const SAFE = /^[A-Za-z0-9_-]*$/;
@@ -15,15 +16,20 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  *
  * @param text Well-formed Unicode; may be empty.
  * @returns Characters of `[A-Za-z0-9_=-]` only.
+ * @throws {InvalidArgumentError} `invalid_argument`: a lone surrogate.
  */
 export function encodeToken(text: string): string {
   if (SAFE.test(text)) return text;
-  let token = "";
-  for (const byte of utf8.encode(text)) {
-    token += isSafe(byte)
-      ? String.fromCharCode(byte)
-      : "=" + byte.toString(16).toUpperCase().padStart(2, "0");
+  if (!text.isWellFormed()) {
+    // UTF-8 has no bytes for it: the encoder would merge all of them into U+FFFD.
+    throw new InvalidArgumentError(
+      `Cannot encode text with a lone surrogate as a subject token: got ${
+        show(text)
+      }`,
+    );
   }
+  let token = "";
+  for (const byte of utf8.encode(text)) token += TOKEN_OF_BYTE[byte]!;
   return token;
 }
 
@@ -59,15 +65,17 @@ export function decodeToken(token: string): string {
   return text;
 }
 
-function isSafe(byte: number): boolean {
-  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) ||
-    (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f || byte === 0x2d;
-}
+const TOKEN_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, b) => {
+  const char = String.fromCharCode(b);
+  return SAFE.test(char)
+    ? char
+    : "=" + b.toString(16).toUpperCase().padStart(2, "0");
+});
 
 function refuse(token: string, cause?: unknown): InvalidArgumentError {
   return new InvalidArgumentError(
     `Cannot decode a subject token that the encoder would not write: got ${
-      JSON.stringify(token)
+      show(token)
     }`,
     cause === undefined ? {} : { cause },
   );

@@ -14,7 +14,6 @@
  */
 import {
   type ActorAddress,
-  type ActorSnapshot,
   CorruptLogError,
   TRAIL_LENGTH,
 } from "../event/mod.ts";
@@ -22,6 +21,7 @@ import type { Deadline } from "../nats/mod.ts";
 import type { StoredMessage } from "./_api.ts";
 import { decodeCommit, type TrailedCommit } from "./_commit.ts";
 import { type Context, readTail, type Tail } from "./_context.ts";
+import type { PlacedSnapshot } from "./_snapshot_format.ts";
 import { readSnapshot } from "./_snapshots.ts";
 import type { ActorPosition, LoadedActor } from "./types.ts";
 
@@ -79,11 +79,6 @@ export async function loadActor(
     deadline,
   );
 }
-
-/** A snapshot with its place, as it was stored. */
-export type PlacedSnapshot =
-  & ActorSnapshot
-  & Required<Pick<ActorSnapshot, "sequence" | "commitId">>;
 
 async function loadFromSnapshot(
   context: Context,

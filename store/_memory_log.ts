@@ -19,8 +19,8 @@ export interface ActorLog {
   readonly sequences: number[];
   /** The actor's version behind each; that of the one before where it cannot be read. */
   readonly versions: number[];
-  /** Whether the last message was written by a store, so that its version is sure. */
-  tailKnown: boolean;
+  /** Sequences of those that no store has written, so that their version is not sure. */
+  readonly unsure: Set<number>;
 }
 
 /** What a log holds. */
@@ -63,10 +63,10 @@ export class LogContent {
       at: message.at,
     });
     const actor = this.actors.get(address.id) ??
-      { address, sequences: [], versions: [], tailKnown: true };
+      { address, sequences: [], versions: [], unsure: new Set() };
     actor.sequences.push(sequence);
     actor.versions.push(version ?? actor.versions.at(-1) ?? 0);
-    actor.tailKnown = version !== undefined;
+    if (version === undefined) actor.unsure.add(sequence);
     // A Map keeps the order of insertion: the last to act comes last.
     this.actors.delete(address.id);
     this.actors.set(address.id, actor);
@@ -90,7 +90,7 @@ export class LogContent {
       if (index < 0) continue;
       actor.sequences.splice(index, 1);
       actor.versions.splice(index, 1);
-      if (index === actor.sequences.length) actor.tailKnown = false;
+      actor.unsure.delete(sequence);
       if (actor.sequences.length === 0) this.actors.delete(id);
     }
     return true;

@@ -3,13 +3,16 @@ import {
   type ActorAddress,
   type ActorSnapshot,
   InvalidArgumentError,
-  parseJson,
 } from "../event/mod.ts";
 import { ApiCode, type Deadline, encodeHeaders } from "../nats/mod.ts";
 import { ApiRefusal, type StoredMessage } from "./_api.ts";
 import { decodeCommit, EXPECTED, type TrailedCommit } from "./_commit.ts";
 import { type Context, readTail } from "./_context.ts";
-import type { PlacedSnapshot } from "./_load.ts";
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  type PlacedSnapshot,
+} from "./_snapshot_format.ts";
 
 /** The snapshot that is kept, if it is whole and of that schema; not yet held against the log. */
 export async function readSnapshot(
@@ -20,7 +23,7 @@ export async function readSnapshot(
 ): Promise<PlacedSnapshot | undefined> {
   const message = await readMessage(context, address, deadline);
   if (message === undefined) return undefined;
-  const snapshot = decodeSnapshot(address, message);
+  const snapshot = decodeSnapshot(address, message.data);
   if (snapshot !== undefined && snapshot.schema === schema) return snapshot;
   context.stats.snapshotsIgnored++;
   return undefined;
@@ -48,7 +51,7 @@ export async function keepSnapshot(
   deadline: Deadline,
 ): Promise<boolean> {
   const placed = await place(context, address, snapshot, deadline);
-  const body = utf8.encode(JSON.stringify(placed));
+  const body = encodeSnapshot(placed);
   if (body.length + HEADER_ROOM > context.link.maxPayload) {
     context.stats.snapshotsTooLarge++;
     return false;
@@ -59,7 +62,7 @@ export async function keepSnapshot(
     const message = tries === 0
       ? await readMessage(context, address, deadline)
       : await context.api.last(context.snapshotStream, subject, deadline);
-    const kept = message && decodeSnapshot(address, message);
+    const kept = message && decodeSnapshot(address, message.data);
     if (
       kept !== undefined && kept.version > placed.version &&
       await fitsLog(context, address, kept, deadline)
@@ -146,47 +149,4 @@ function readMessage(
   return api.directLast(snapshotStream, subjects.snapshot(address), deadline);
 }
 
-// A cache may be broken in any way: what cannot be read is as good as nothing.
-function decodeSnapshot(
-  address: ActorAddress,
-  message: StoredMessage,
-): PlacedSnapshot | undefined {
-  try {
-    const json = parseJson(text.decode(message.data)) as Record<
-      string,
-      unknown
-    >;
-    const {
-      actorId,
-      commitId,
-      commands,
-      schema,
-      sequence,
-      state,
-      timestamp,
-      version,
-    } = json;
-    if (
-      actorId !== address.id || typeof commitId !== "string" ||
-      state === undefined ||
-      !Number.isSafeInteger(version) || !Number.isSafeInteger(sequence) ||
-      !Number.isSafeInteger(schema)
-    ) return undefined;
-    return {
-      actorId,
-      version: version as number,
-      state,
-      timestamp: new Date(timestamp as string),
-      schema: schema as number,
-      sequence: sequence as number,
-      commitId,
-      ...(Array.isArray(commands) ? { commands } : {}),
-    };
-  } catch {
-    return undefined;
-  }
-}
-
 const HEADER_ROOM = 256;
-const utf8 = new TextEncoder();
-const text = new TextDecoder("utf-8", { fatal: true });

@@ -203,7 +203,8 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
   ): Promise<StoredEvent[]> {
     this.#enter(options);
     const from = checkFromVersion(fromVersion);
-    return [...this.#eventsOf(checkRead({ actorId, from }))];
+    const actor = parseActorId(actorId).id;
+    return [...this.#eventsOf(checkRead({ actorId: actor, from }))];
   }
 
   /** As {@link EventStore.getLatestVersion}. */
@@ -381,10 +382,18 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
       return { actorId: address.id, version: 0, trail: [] };
     }
     const trail = actor.sequences.slice(-1 - TRAIL_LENGTH).reverse();
-    const version = actor.tailKnown
-      ? actor.versions.at(-1)!
-      : this.#commitAt(trail[0]!).version;
+    const version = this.#versionBehind(actor, actor.sequences.length - 1);
     return { actorId: address.id, version, trail };
+  }
+
+  /** The version behind a message of an actor; read from it where it is not sure. */
+  #versionBehind(actor: ActorLog, index: number): number {
+    const sequence = actor.sequences[index]!;
+    if (actor.unsure.has(sequence)) {
+      actor.versions[index] = this.#commitAt(sequence).version;
+      actor.unsure.delete(sequence);
+    }
+    return actor.versions[index]!;
   }
 
   #commitAt(sequence: number): StoredCommit {
@@ -432,12 +441,11 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
   #eventsOf(plan: ReadPlan): Iterable<StoredEvent> {
     const actor = this.#log.actors.get(plan.address!.id);
     if (actor === undefined) return [];
-    const { sequences } = actor;
+    const end = actor.sequences.length;
     const fixed = {
       ...actor,
-      end: sequences.length,
-      last: sequences.at(-1)!,
-      version: actor.tailKnown ? actor.versions.at(-1) : undefined,
+      end,
+      last: () => this.#versionBehind(actor, end - 1),
     };
     return plan.backward
       ? this.#backward(plan, fixed)
@@ -445,46 +453,55 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
   }
 
   *#forward(plan: ReadPlan, actor: FixedLog): Generator<StoredEvent> {
+    const last = actor.last();
     const from = Math.max(1, plan.from);
-    const end = actor.version ?? this.#commitAt(actor.last).version;
-    const to = Math.min(plan.to, end);
-    const stop = Math.min(to, from + plan.limit - 1);
-    let version = from;
-    for (
-      let i = firstAbove(actor.versions, from - 1);
-      i < actor.end && version <= stop;
-      i++
-    ) {
-      for (const event of this.#commitAt(actor.sequences[i]!).events) {
-        if (event.version < from) continue;
-        if (version > stop) return;
-        if (event.version !== version) throw missing(actor.address, version);
-        yield event;
-        version++;
+    const to = Math.min(plan.to, last);
+    let left = plan.limit;
+    let version = from - 1;
+    const first = firstAbove(actor.versions, version);
+    // To the end of the log, so that what follows the last event is checked too.
+    const done = () => left <= 0 || from > to || (version >= to && to < last);
+    for (let i = first; i < actor.end && !done(); i++) {
+      const commit = this.#commitAt(actor.sequences[i]!);
+      const base = commit.version - commit.events.length;
+      if (i === first ? base > version : base !== version) {
+        throw missing(actor.address, version + 1);
       }
+      for (const event of commit.events) {
+        if (event.version < from || event.version > to) continue;
+        if (left-- <= 0) return;
+        yield event;
+      }
+      version = commit.version;
     }
-    if (version <= stop) throw missing(actor.address, version);
+    if (!done() && version < to) throw missing(actor.address, version + 1);
   }
 
   *#backward(plan: ReadPlan, actor: FixedLog): Generator<StoredEvent> {
+    const last = actor.last();
     const from = Math.max(1, plan.from);
-    const end = actor.version ?? this.#commitAt(actor.last).version;
-    const to = Math.min(plan.to, end);
-    const stop = Math.max(from, to - plan.limit + 1);
+    const to = Math.min(plan.to, last);
+    let left = plan.limit;
     let version = to;
-    const first = Math.min(firstAbove(actor.versions, to - 1), actor.end - 1);
-    for (let i = first; i >= 0 && version >= stop; i--) {
-      for (
-        const event of this.#commitAt(actor.sequences[i]!).events.toReversed()
-      ) {
-        if (event.version > to) continue;
-        if (version < stop) return;
-        if (event.version !== version) throw missing(actor.address, version);
-        yield event;
-        version--;
+    const first = to < last
+      ? Math.min(firstAbove(actor.versions, to - 1), actor.end - 1)
+      : actor.end - 1;
+    const done = () => left <= 0 || version < from;
+    for (let i = first; i >= 0 && !done(); i--) {
+      const commit = this.#commitAt(actor.sequences[i]!);
+      const base = commit.version - commit.events.length;
+      const inside = i === first && to < last && base < to && to <= commit.version;
+      if (commit.version !== version && !inside) {
+        throw missing(actor.address, version);
       }
+      for (const event of commit.events.toReversed()) {
+        if (event.version < from || event.version > to) continue;
+        if (left-- <= 0) return;
+        yield event;
+      }
+      version = base;
     }
-    if (version >= stop) throw missing(actor.address, version);
+    if (!done()) throw missing(actor.address, version);
   }
 
   /** The events of a type or of the namespace; where they end is fixed by the call. */
@@ -590,10 +607,8 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
 interface FixedLog extends ActorLog {
   /** How many of its messages count. */
   readonly end: number;
-  /** Sequence of the last of them. */
-  readonly last: number;
-  /** The actor's version behind it; to be read from it where it is not sure. */
-  readonly version: number | undefined;
+  /** The actor's version behind the last of them. */
+  readonly last: () => number;
 }
 
 const START = { version: 0, sequence: 0 };

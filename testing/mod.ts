@@ -1,1 +1,27 @@
-export {};
+/**
+ * What you test with: in-memory stores that share a log and whose logs can be
+ * broken on purpose, and the contract suite that any event store can run.
+ *
+ * @example A unit test's store
+ * ```ts
+ * import { InMemoryStores } from "@flowmade/aether/testing";
+ * import assert from "node:assert/strict";
+ *
+ * await using store = await new InMemoryStores().open("shop");
+ * await store.append("order-123", [
+ *   { eventType: "OrderPlaced", data: { total: 100 } },
+ *   { eventType: "OrderPaid" },
+ * ], { expectedVersion: "no_stream" });
+ *
+ * const loaded = await store.load("order-123");
+ * assert.equal(loaded.position.version, 2);
+ * assert.deepEqual(
+ *   loaded.commits.flatMap((commit) => commit.events.map((e) => e.eventType)),
+ *   ["OrderPlaced", "OrderPaid"],
+ * );
+ * ```
+ *
+ * @module
+ */
+export * from "./memory_stores.ts";
+export * from "./store_contract.ts";

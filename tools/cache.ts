@@ -21,9 +21,14 @@ const STALE_AFTER = 15_000;
 const LOOK_EVERY = 100;
 
 /** The cache folder of this user: XDG on Linux, the system's own on macOS and Windows. */
-export function cacheFolder(env: Env = process.env, platform: string = process.platform): string {
+export function cacheFolder(
+  env: Env = process.env,
+  platform: string = process.platform,
+): string {
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, "aether");
-  if (platform === "win32" && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, "aether");
+  if (platform === "win32" && env.LOCALAPPDATA) {
+    return join(env.LOCALAPPDATA, "aether");
+  }
   const home = env.HOME ?? homedir();
   return platform === "darwin"
     ? join(home, "Library", "Caches", "aether")

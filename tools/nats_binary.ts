@@ -48,7 +48,9 @@ export interface FindNatsServerOptions {
 }
 
 /** Path of a nats-server of at least {@link MINIMUM_VERSION}, fetched if need be. */
-export async function findNatsServer(options: FindNatsServerOptions = {}): Promise<string> {
+export async function findNatsServer(
+  options: FindNatsServerOptions = {},
+): Promise<string> {
   const env = options.env ?? process.env;
   const log = options.log ?? ((line: string) => console.error(line));
   if (env.NATS_SERVER) return await named(env.NATS_SERVER, env);
@@ -68,9 +70,20 @@ export async function findNatsServer(options: FindNatsServerOptions = {}): Promi
   if (await problemWith(cached, env) === undefined) return cached;
   tried.push(`cache: nothing usable at ${cached}`);
 
-  const work: Work = { root, cached, env, log, releases: options.releases ?? RELEASES };
+  const work: Work = {
+    root,
+    cached,
+    env,
+    log,
+    releases: options.releases ?? RELEASES,
+  };
   const install = async () => {
-    for (const [name, source] of [["release", fromRelease], ["go install", fromGo]] as const) {
+    for (
+      const [name, source] of [["release", fromRelease], [
+        "go install",
+        fromGo,
+      ]] as const
+    ) {
       try {
         await inFolderOfItsOwn(work, (folder) => source(work, folder));
         log(`nats-server ${FETCHED_VERSION} is ready: ${cached}`);
@@ -91,10 +104,15 @@ export async function findNatsServer(options: FindNatsServerOptions = {}): Promi
       ].join("\n"),
     );
   };
-  return await withLock(join(root, `nats-server-v${FETCHED_VERSION}.lock`), install, {
-    alreadyDone: () => isFile(cached) ? cached : undefined,
-    onWait: () => log("another process is fetching nats-server; waiting for it"),
-  });
+  return await withLock(
+    join(root, `nats-server-v${FETCHED_VERSION}.lock`),
+    install,
+    {
+      alreadyDone: () => isFile(cached) ? cached : undefined,
+      onWait: () =>
+        log("another process is fetching nats-server; waiting for it"),
+    },
+  );
 }
 
 /** The version in the output of `nats-server --version`, such as `2.15.2`. */
@@ -107,17 +125,21 @@ export function isAtLeast(version: string, minimum: string): boolean {
   const numbers = (text: string) => text.split("-")[0]!.split(".").map(Number);
   const [have, need] = [numbers(version), numbers(minimum)];
   for (let i = 0; i < 3; i++) {
-    if ((have[i] ?? 0) !== (need[i] ?? 0)) return (have[i] ?? 0) > (need[i] ?? 0);
+    if ((have[i] ?? 0) !== (need[i] ?? 0)) {
+      return (have[i] ?? 0) > (need[i] ?? 0);
+    }
   }
   return !version.includes("-") || minimum.includes("-");
 }
 
 /** Name of the release archive for an operating system and a processor. */
 export function archiveName(platform: string, arch: string): string {
-  const system = { linux: "linux", darwin: "darwin", win32: "windows", freebsd: "freebsd" }[
-    platform
-  ];
-  const processor = { x64: "amd64", arm64: "arm64", arm: "arm7", ia32: "386" }[arch];
+  const system =
+    { linux: "linux", darwin: "darwin", win32: "windows", freebsd: "freebsd" }[
+      platform
+    ];
+  const processor =
+    { x64: "amd64", arm64: "arm64", arm: "arm7", ia32: "386" }[arch];
   if (system === undefined || processor === undefined) {
     throw new Error(`there is no release archive for ${platform} on ${arch}`);
   }
@@ -142,12 +164,20 @@ async function named(path: string, env: Env): Promise<string> {
   );
 }
 
-async function problemWith(path: string, env: Env): Promise<string | undefined> {
+async function problemWith(
+  path: string,
+  env: Env,
+): Promise<string | undefined> {
   if (!isFile(path)) return `there is no file ${path}`;
-  const { code, output } = await run(path, ["--version"], { env, timeout: 10_000 });
+  const { code, output } = await run(path, ["--version"], {
+    env,
+    timeout: 10_000,
+  });
   const version = parseVersion(output);
   if (code !== 0 || version === undefined) {
-    return `${path} --version failed: ${output.trim().slice(0, 200) || `exit code ${code}`}`;
+    return `${path} --version failed: ${
+      output.trim().slice(0, 200) || `exit code ${code}`
+    }`;
   }
   return isAtLeast(version, MINIMUM_VERSION)
     ? undefined
@@ -176,31 +206,50 @@ async function fromRelease(work: Work, folder: string): Promise<string> {
   const name = archiveName(process.platform, process.arch);
   const base = `${work.releases}/v${FETCHED_VERSION}`;
   work.log(`fetching ${base}/${name}`);
-  const sums = new TextDecoder().decode(await download(`${base}/SHA256SUMS`, work.log));
-  const line = sums.split("\n").map((text) => text.trim().split(/\s+/)).find((parts) =>
-    parts[1] === name || parts[1] === `*${name}`
+  const sums = new TextDecoder().decode(
+    await download(`${base}/SHA256SUMS`, work.log),
   );
-  if (line === undefined) throw new Error(`${name} is not in ${base}/SHA256SUMS`);
+  const line = sums.split("\n").map((text) => text.trim().split(/\s+/)).find((
+    parts,
+  ) => parts[1] === name || parts[1] === `*${name}`);
+  if (line === undefined) {
+    throw new Error(`${name} is not in ${base}/SHA256SUMS`);
+  }
   const bytes = await download(`${base}/${name}`, work.log);
   const digest = createHash("sha256").update(bytes).digest("hex");
   if (digest !== line[0]) {
-    throw new Error(`${name} has SHA-256 ${digest}, but SHA256SUMS says ${line[0]}`);
+    throw new Error(
+      `${name} has SHA-256 ${digest}, but SHA256SUMS says ${line[0]}`,
+    );
   }
   const archive = join(folder, name);
   writeFileSync(archive, bytes);
   // tar of Windows and macOS is bsdtar, which reads .zip too.
-  const { code, output } = await run("tar", ["-xf", archive, "-C", folder], { timeout: 60_000 });
-  if (code !== 0) throw new Error(`tar could not unpack ${name}: ${output.trim()}`);
+  const { code, output } = await run("tar", ["-xf", archive, "-C", folder], {
+    timeout: 60_000,
+  });
+  if (code !== 0) {
+    throw new Error(`tar could not unpack ${name}: ${output.trim()}`);
+  }
   return findFile(folder, binaryName());
 }
 
-async function download(url: string, log: (line: string) => void): Promise<Uint8Array> {
+async function download(
+  url: string,
+  log: (line: string) => void,
+): Promise<Uint8Array> {
   const abort = new AbortController();
-  let timer = setTimeout(() => abort.abort(new Error("no answer in time")), CONNECT_TIMEOUT);
+  let timer = setTimeout(
+    () => abort.abort(new Error("no answer in time")),
+    CONNECT_TIMEOUT,
+  );
   try {
     const response = await fetch(url, { signal: abort.signal });
     clearTimeout(timer);
-    timer = setTimeout(() => abort.abort(new Error("too slow")), DOWNLOAD_TIMEOUT);
+    timer = setTimeout(
+      () => abort.abort(new Error("too slow")),
+      DOWNLOAD_TIMEOUT,
+    );
     if (!response.ok) {
       await response.body?.cancel();
       throw new Error(`HTTP status ${response.status}`);
@@ -232,7 +281,9 @@ async function fromGo(work: Work, folder: string): Promise<string> {
   work.log(`building with go install ${target} (a minute or two)`);
   const started = Date.now();
   const heartbeat = setInterval(() => {
-    work.log(`  still building after ${Math.round((Date.now() - started) / 1000)} s`);
+    work.log(
+      `  still building after ${Math.round((Date.now() - started) / 1000)} s`,
+    );
   }, HEARTBEAT);
   try {
     const { code, output, timedOut } = await run(go, ["install", target], {
@@ -240,7 +291,9 @@ async function fromGo(work: Work, folder: string): Promise<string> {
       timeout: GO_TIMEOUT,
     });
     if (timedOut) throw new Error(`not done after ${GO_TIMEOUT / 1000} s`);
-    if (code !== 0) throw new Error(output.trim().slice(-1_000) || `exit code ${code}`);
+    if (code !== 0) {
+      throw new Error(output.trim().slice(-1_000) || `exit code ${code}`);
+    }
   } finally {
     clearInterval(heartbeat);
   }
@@ -251,7 +304,9 @@ function findFile(folder: string, name: string): string {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isFile() && entry.name === name) return path;
-    if (entry.isDirectory() && isFile(join(path, name))) return join(path, name);
+    if (entry.isDirectory() && isFile(join(path, name))) {
+      return join(path, name);
+    }
   }
   throw new Error(`there is no ${name} in what was fetched`);
 }

@@ -24,8 +24,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Milliseconds after which the child and its group are killed; default: never. */
   readonly timeout?: number;
-  /** Called with each line of output as it comes. */
-  readonly onLine?: (line: string) => void;
+  /** Called with each piece of output as it comes. */
+  readonly onOutput?: (text: string) => void;
 }
 
 /** How a command ended. */
@@ -61,17 +61,11 @@ export function run(
     endGroup(child);
   }, options.timeout);
   for (const stream of [child.stdout, child.stderr]) {
-    let rest = "";
     const decoder = new TextDecoder();
     stream.on("data", (chunk: Uint8Array) => {
       const text = decoder.decode(chunk, { stream: true });
       output += text;
-      const lines = (rest + text).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) options.onLine?.(line.replace(/\r$/, ""));
-    });
-    stream.on("end", () => {
-      if (rest !== "") options.onLine?.(rest);
+      options.onOutput?.(text);
     });
   }
   const end = (code: number) => {
@@ -106,7 +100,10 @@ export function endChildrenOnSignal(): void {
 }
 
 /** Path of a program on PATH, or undefined. */
-export function which(program: string, env: Env = process.env): string | undefined {
+export function which(
+  program: string,
+  env: Env = process.env,
+): string | undefined {
   const windows = process.platform === "win32";
   const suffixes = windows ? (env.PATHEXT ?? ".EXE;.CMD").split(";") : [""];
   for (const folder of (env.PATH ?? env.Path ?? "").split(delimiter)) {

@@ -1,0 +1,166 @@
+// The walk behind assertJson, parseJson and the codec. It knows two kinds of
+// values: a caller's, which may be anything, and JSON.parse's, which is plain all
+// through, so that half of the questions need not be asked.
+
+/** How deep objects and arrays may nest. */
+export const MAX_DEPTH = 64;
+/** How many keys one object may have. */
+export const MAX_KEYS = 10_000;
+
+/** What JSON would change, and where. */
+export interface Fault {
+  /** Steps from the value up to the root. */
+  readonly path: string[];
+  readonly rule: string;
+}
+
+/** Names the place of a fault, such as `data.lines[3]`. */
+export function placeOf(fault: Fault, root: string): string {
+  return root + fault.path.toReversed().join("");
+}
+
+/**
+ * Finds the first thing in a value that JSON would not give back as it is.
+ *
+ * @param depth How many levels stand around the value; below 0 allows so many more.
+ * @param parsed The value comes from JSON.parse, so that it is plain all through.
+ */
+export function findFault(
+  value: unknown,
+  depth: number,
+  parsed: boolean,
+): Fault | undefined {
+  switch (typeof value) {
+    case "string":
+      return value.isWellFormed()
+        ? undefined
+        : fault("it holds a lone surrogate");
+    case "number":
+      if (!Number.isFinite(value)) return fault(`${value} has no JSON form`);
+      return Object.is(value, -0) ? fault("-0 becomes 0") : undefined;
+    case "boolean":
+      return undefined;
+    case "object":
+      break;
+    case "undefined":
+      return fault("undefined is dropped; leave the key out or use null");
+    default:
+      return fault(`a ${typeof value} has no JSON form`);
+  }
+  if (value === null) return undefined;
+  if (depth >= MAX_DEPTH) return fault(`more than ${MAX_DEPTH} levels deep`);
+  return Array.isArray(value)
+    ? (parsed ? undefined : notPlainArray(value)) ??
+      findInItems(value, depth, parsed)
+    : (parsed ? undefined : notPlainObject(value)) ??
+      findInKeys(value, depth, parsed);
+}
+
+function findInItems(
+  array: readonly unknown[],
+  depth: number,
+  parsed: boolean,
+): Fault | undefined {
+  for (let i = 0; i < array.length; i++) {
+    const found = findFault(array[i], depth + 1, parsed);
+    if (found !== undefined) {
+      found.path.push(`[${i}]`);
+      return found;
+    }
+  }
+  return undefined;
+}
+
+function findInKeys(
+  object: object,
+  depth: number,
+  parsed: boolean,
+): Fault | undefined {
+  const keys = Object.keys(object);
+  if (keys.length > MAX_KEYS) return fault(`more than ${MAX_KEYS} keys`);
+  for (const key of keys) {
+    if (isUnsafeKey(key)) {
+      return fault(`a key no payload may have: ${key}`, `.${key}`);
+    }
+    if (!key.isWellFormed()) return fault("a key with a lone surrogate");
+    const found = findFault(
+      (object as Record<string, unknown>)[key],
+      depth + 1,
+      parsed,
+    );
+    if (found !== undefined) {
+      found.path.push(
+        IDENTIFIER.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`,
+      );
+      return found;
+    }
+  }
+  return undefined;
+}
+
+function notPlainArray(array: readonly unknown[]): Fault | undefined {
+  const prototype = Object.getPrototypeOf(array);
+  if (prototype !== Array.prototype && !isForeignArray(prototype)) {
+    return fault("an array of a class of its own comes back as a plain one");
+  }
+  for (let i = 0; i < array.length; i++) {
+    if (array[i] === undefined && !(i in array)) {
+      return fault("an array with holes comes back without", `[${i}]`);
+    }
+  }
+  if (
+    Object.keys(array).length !== array.length ||
+    Object.getOwnPropertySymbols(array).length !== 0
+  ) {
+    return fault("an array's own keys are dropped");
+  }
+  return hasToJson(array);
+}
+
+/** What is wrong with an object beside its values. */
+export function notPlainObject(object: object): Fault | undefined {
+  const prototype = Object.getPrototypeOf(object);
+  if (
+    prototype !== Object.prototype && prototype !== null &&
+    !isForeignPlain(prototype)
+  ) {
+    return fault(`${nameOf(object)} is not a plain object`);
+  }
+  if (Object.getOwnPropertySymbols(object).length !== 0) {
+    return fault("keys that are symbols are dropped");
+  }
+  return hasToJson(object);
+}
+
+function hasToJson(value: object): Fault | undefined {
+  return typeof (value as { toJSON?: unknown }).toJSON === "function"
+    ? fault("what its toJSON returns would be stored instead")
+    : undefined;
+}
+
+function nameOf(object: object): string {
+  const name: unknown = object.constructor?.name;
+  return typeof name === "string" && name !== "" && name !== "Object"
+    ? `an instance of ${name}`
+    : "an object with a prototype of its own";
+}
+
+function isUnsafeKey(key: string): boolean {
+  return key === "__proto__" || key === "constructor" || key === "prototype";
+}
+
+function isForeignPlain(prototype: object): boolean {
+  // A plain object of another realm: its prototype is a root and has that shape.
+  return Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, "isPrototypeOf");
+}
+
+function isForeignArray(prototype: unknown): boolean {
+  return Array.isArray(prototype) && Object.hasOwn(prototype, "concat");
+}
+
+function fault(rule: string, step?: string): Fault {
+  return { path: step === undefined ? [] : [step], rule };
+}
+
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
