@@ -1,0 +1,108 @@
+/** A call on its way: the same whether it stays in this process or travels. */
+import {
+  type ActorAddress,
+  assertJson,
+  checkId,
+  type Clock,
+  InvalidArgumentError,
+  ulid,
+} from "../event/mod.ts";
+import { frozenCopy } from "./_json.ts";
+import type { AskOptions } from "./reference.ts";
+
+/** One command or query, addressed. */
+export interface Call {
+  /** To whom. */
+  readonly address: ActorAddress;
+  /** The command or query. */
+  readonly name: string;
+  /** Its input, frozen; undefined for none. */
+  readonly input: unknown;
+  /** The command's id, the same on every attempt; queries have one too, unused. */
+  readonly commandId: string;
+  /** 1 for the first; more when an earlier attempt may have been delivered. */
+  readonly attempt: number;
+  /** On the monotonic clock of this process. */
+  readonly deadline: number;
+  /** The actors that wait for this call, outermost first. */
+  readonly chain: readonly string[];
+  /** Given by the caller, or by the call it is part of. */
+  readonly correlationId?: string | undefined;
+  /** What led to it. */
+  readonly causationId?: string | undefined;
+  /** W3C trace context. */
+  readonly traceparent?: string | undefined;
+  /** Aborts when the caller gives up. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether it is known to be a query: then nothing it does is ever in doubt. */
+  readonly query?: boolean;
+}
+
+/** What a call takes over from the call it is part of. */
+export interface CallOrigin {
+  /** The latest deadline it may have, on the monotonic clock. */
+  readonly deadline: number;
+  /** The actors that wait for it, outermost first. */
+  readonly chain: readonly string[];
+  /** The id it has unless it is given one. */
+  readonly commandId: string;
+  /** The attempt of the call it is part of. */
+  readonly attempt: number;
+  /** As the call it is part of. */
+  readonly correlationId: string;
+  /** The command it is part of. */
+  readonly causationId: string;
+  /** As the call it is part of. */
+  readonly traceparent: string | undefined;
+  /** Aborts when the call it is part of has ended. */
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds a call may take unless it says otherwise. */
+export const DEFAULT_TIMEOUT = 10_000;
+/** Milliseconds a call may take at most. */
+export const MAX_TIMEOUT = 300_000;
+
+/**
+ * Makes a call of what a reference was given.
+ *
+ * @throws {InvalidArgumentError} `invalid_argument`: the input is not JSON, or
+ * an option breaks its rule.
+ */
+export function makeCall(
+  clock: Clock,
+  address: ActorAddress,
+  name: string,
+  input: unknown,
+  options: AskOptions = {},
+  origin?: CallOrigin,
+): Call {
+  const action = `Cannot call "${name}" of "${address.id}"`;
+  if (input !== undefined) assertJson(input, "input", action);
+  const { timeout = DEFAULT_TIMEOUT, signal = origin?.signal } = options;
+  if (!(timeout >= 1 && timeout <= MAX_TIMEOUT)) {
+    throw new InvalidArgumentError(
+      `${action} as a timeout is 1 to ${MAX_TIMEOUT} ms: got ${timeout}`,
+    );
+  }
+  const deadline = clock.monotonic() + timeout;
+  return {
+    address,
+    name,
+    input: frozenCopy(input),
+    commandId: options.commandId === undefined
+      ? origin?.commandId ?? ulid()
+      : checkId(options.commandId, "command id"),
+    attempt: origin?.attempt ?? 1,
+    deadline: origin === undefined
+      ? deadline
+      : Math.min(deadline, origin.deadline),
+    chain: origin?.chain ?? NO_CHAIN,
+    correlationId: options.correlationId ?? origin?.correlationId,
+    causationId: options.causationId ?? origin?.causationId,
+    traceparent: options.traceparent ?? origin?.traceparent,
+    signal,
+  };
+}
+
+const NO_CHAIN: readonly string[] = Object.freeze([]);

@@ -1,0 +1,149 @@
+/** What a command handler returned, looked at before anything is stored. */
+import {
+  type AetherError,
+  assertJson,
+  CommandFailedError,
+  type NewEvent,
+} from "../event/mod.ts";
+import type { AnyActor } from "./definition.ts";
+import { freezeDeep, frozenCopy } from "./_json.ts";
+
+/** The events of one decision, and the state they lead to. */
+export interface Decided {
+  /** In order; none where there is nothing to do. */
+  readonly events: readonly NewEvent[];
+  /** The state behind them. */
+  readonly state: unknown;
+}
+
+/** Whose decision it is: for messages, and for what its events carry. */
+export interface Decider {
+  /** Such as `account-ada`. */
+  readonly actorId: string;
+  /** The command's name. */
+  readonly command: string;
+  /** What every event carries beside its name and data. */
+  readonly stamp: Omit<NewEvent, "eventType" | "data">;
+}
+
+/**
+ * Checks what a handler returned and folds it into the state.
+ *
+ * The events are applied before they are stored, on frozen copies of their data
+ * that equal what the log will give back: so live is replay, and an event that
+ * its own handler cannot apply never enters the log, where it would make the
+ * actor unreadable for ever.
+ *
+ * @throws {CommandFailedError} `command_failed`: saying what was wrong with it.
+ */
+export function checkDecision(
+  definition: AnyActor,
+  state: unknown,
+  returned: unknown,
+  decider: Decider,
+): Decided {
+  if (returned === undefined) return { events: NONE, state };
+  const list = Array.isArray(returned) ? returned : [returned];
+  if (list.length === 0) return { events: NONE, state };
+  const events: NewEvent[] = [];
+  let next = state;
+  for (const entry of list) {
+    const event = checkEvent(definition, entry, decider);
+    next = applyEvent(definition, next, event, decider);
+    events.push(event);
+  }
+  return { events, state: next };
+}
+
+function checkEvent(
+  definition: AnyActor,
+  entry: unknown,
+  { actorId, command, stamp }: Decider,
+): NewEvent {
+  const action = `Cannot store what command "${command}" of "${actorId}"`;
+  if (typeof entry !== "object" || entry === null) {
+    throw fail(
+      `${action} returned as an event is { type, data }: got ${
+        entry === null ? "null" : typeof entry
+      }`,
+      actorId,
+      command,
+    );
+  }
+  const { type, data } = entry as { type?: unknown; data?: unknown };
+  if (typeof type !== "string" || !definition.eventHandlers.has(type)) {
+    const known = [...definition.eventHandlers.keys()].join(", ");
+    throw fail(
+      `${action} returned as "${definition.type}" has no such event: got ${
+        JSON.stringify(type)
+      }, known: ${known}`,
+      actorId,
+      command,
+    );
+  }
+  if (data === undefined) return { eventType: type, ...stamp };
+  try {
+    assertJson(data, "data", `${action} decided ("${type}")`);
+  } catch (cause) {
+    const { message, details } = cause as AetherError;
+    throw fail(message, actorId, command, cause, details);
+  }
+  return { eventType: type, data: frozenCopy(data), ...stamp };
+}
+
+function applyEvent(
+  definition: AnyActor,
+  state: unknown,
+  event: NewEvent,
+  { actorId, command }: Decider,
+): unknown {
+  try {
+    const apply = definition.eventHandlers.get(event.eventType)!;
+    return freezeDeep(apply(state, event.data, undefined));
+  } catch (cause) {
+    throw fail(
+      `Cannot store what command "${command}" of "${actorId}" decided as its event handler "${event.eventType}" threw: ${
+        textOf(cause)
+      }`,
+      actorId,
+      command,
+      cause,
+    );
+  }
+}
+
+/** Makes the error for a handler that threw something other than `Rejected`. */
+export function handlerFailed(
+  what: "command" | "query",
+  actorId: string,
+  name: string,
+  cause: unknown,
+): AetherError {
+  return fail(
+    `The ${what} "${name}" of "${actorId}" threw: ${textOf(cause)}`,
+    actorId,
+    name,
+    cause,
+  );
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error
+    ? `${cause.name}: ${cause.message}`
+    : String(cause);
+}
+
+function fail(
+  message: string,
+  actorId: string,
+  command: string,
+  cause?: unknown,
+  details: Readonly<Record<string, unknown>> = {},
+): CommandFailedError {
+  return new CommandFailedError(message, {
+    ...(cause === undefined ? {} : { cause }),
+    details: { ...details, actorId, command },
+  });
+}
+
+const NONE: readonly NewEvent[] = Object.freeze([]);

@@ -1,0 +1,301 @@
+/**
+ * The actors of one process: which are in memory, how they come in and when they
+ * leave. An actor comes in with its first call. It leaves when it was idle for
+ * long enough, or when there are too many: then the longest unused go. What is
+ * busy stays, so for a moment there may be more than the cap.
+ */
+import {
+  type ActorSnapshot,
+  type AetherError,
+  type CancelTimer,
+  type Clock,
+  InvalidArgumentError,
+  MovedError,
+  type QuarantinedError,
+} from "../event/mod.ts";
+import type { EventStore, SnapshotStore } from "../store/mod.ts";
+import { Activation, type Surroundings } from "./_activation.ts";
+import type { Call } from "./_call.ts";
+import type { Refer } from "./_context.ts";
+import { Deadlines } from "./_deadlines.ts";
+import type { AnyActor } from "./definition.ts";
+import { Job } from "./_job.ts";
+import type { Log } from "./log.ts";
+
+/** What a host is made of. */
+export interface HostOptions {
+  /** Named in errors. */
+  readonly nodeId: string;
+  /** The definitions it runs. */
+  readonly actors: readonly AnyActor[];
+  /** Where events live, and snapshots if it keeps those too. */
+  readonly store: EventStore & Partial<SnapshotStore>;
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** Who is told. */
+  readonly log: Log;
+  /** Actors in memory at most. */
+  readonly maxActivations: number;
+  /** Makes references for handlers. */
+  readonly refer: Refer;
+}
+
+/** What a host has done and holds. */
+export interface HostStats {
+  /** Actors in memory. */
+  readonly activations: number;
+  /** Of them, those that cannot be replayed just now. */
+  readonly quarantined: number;
+  /** Snapshots that were saved. */
+  readonly snapshotsSaved: number;
+  /** Snapshots that could not be saved. */
+  readonly snapshotsFailed: number;
+  /** Actors that left memory. */
+  readonly passivations: number;
+}
+
+/** The actors of one process. */
+export class Host implements Surroundings {
+  readonly store: EventStore & Partial<SnapshotStore>;
+  readonly clock: Clock;
+  readonly refer: Refer;
+  /** The definitions it runs, by type. */
+  readonly definitions: ReadonlyMap<string, AnyActor>;
+  readonly #nodeId: string;
+  readonly #log: Log;
+  readonly #max: number;
+  readonly #deadlines: Deadlines;
+  readonly #activations = new Map<string, Activation>();
+  readonly #background = new Set<Promise<unknown>>();
+  readonly #sweepEvery: number;
+  #cancelSweep: CancelTimer | undefined;
+  #leaving = false;
+  #saved = 0;
+  #failed = 0;
+  #passivated = 0;
+
+  /** Starts with nothing in memory. */
+  constructor(options: HostOptions) {
+    this.store = options.store;
+    this.clock = options.clock;
+    this.refer = options.refer;
+    this.#nodeId = options.nodeId;
+    this.#log = options.log;
+    this.#max = options.maxActivations;
+    this.#deadlines = new Deadlines(options.clock);
+    this.definitions = definitionsByType(options.actors);
+    this.#sweepEvery = Math.max(
+      1,
+      Math.min(
+        5_000,
+        ...options.actors.map((actor) => actor.options.passivateAfter / 2),
+      ),
+    );
+  }
+
+  /** What it has done and holds. */
+  get stats(): HostStats {
+    let quarantined = 0;
+    for (const activation of this.#activations.values()) {
+      if (activation.isQuarantined) quarantined++;
+    }
+    return {
+      activations: this.#activations.size,
+      quarantined,
+      snapshotsSaved: this.#saved,
+      snapshotsFailed: this.#failed,
+      passivations: this.#passivated,
+    };
+  }
+
+  /** What a name of a type is; undefined where there is no such name here. */
+  kindOf(type: string, name: string): "command" | "query" | undefined {
+    const definition = this.definitions.get(type);
+    if (definition?.commandHandlers.has(name)) return "command";
+    return definition?.queryHandlers.has(name) ? "query" : undefined;
+  }
+
+  /** Hands a call to its actor, which is brought into memory if need be. */
+  submit(
+    call: Call,
+    resolve: (answer: unknown) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { type, id } = call.address;
+    const definition = this.definitions.get(type);
+    if (definition === undefined) return reject(this.#unknownType(call));
+    const command = definition.commandHandlers.get(call.name);
+    const handler = command ?? definition.queryHandlers.get(call.name);
+    if (handler === undefined) return reject(unknownName(definition, call));
+    if (this.#leaving) {
+      return reject(new MovedError(`Node "${this.#nodeId}" is leaving`));
+    }
+    const job = new Job(call, handler, this.#deadlines, resolve, reject);
+    const activation = this.#activations.get(id) ??
+      this.#activate(definition, call);
+    if (command !== undefined) activation.command(job);
+    else activation.query(job);
+  }
+
+  /** Lets go of the actors that no longer belong here; what runs is finished. */
+  async release(
+    stays: (type: string, shard: number) => boolean,
+  ): Promise<void> {
+    const leaving: Promise<void>[] = [];
+    for (const [id, activation] of [...this.#activations]) {
+      const { type, shard } = activation.address;
+      if (!stays(type, shard)) leaving.push(this.#let(id, activation));
+    }
+    await Promise.all(leaving);
+  }
+
+  /** Lets go of all actors: what waits is refused, what runs has `grace` ms to finish. */
+  async close(grace: number): Promise<void> {
+    this.#leaving = true;
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    const work = this.release(() => false)
+      .then(() => Promise.all([...this.#background]));
+    await new Promise<void>((resolve) => {
+      const cancel = this.clock.timer(grace, () => {
+        this.#log({
+          level: "warn",
+          message: "closed before every handler was done",
+          node: this.#nodeId,
+          after: grace,
+        });
+        resolve();
+      });
+      work.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+    this.#deadlines.clear();
+  }
+
+  /** As {@link Surroundings.saveSnapshot}. */
+  saveSnapshot(snapshot: ActorSnapshot): Promise<boolean> {
+    const saving = this.#save(snapshot);
+    this.#background.add(saving);
+    saving.then(() => this.#background.delete(saving));
+    return saving;
+  }
+
+  /** As {@link Surroundings.quarantined}. */
+  quarantined(error: QuarantinedError): void {
+    this.#log({
+      level: "error",
+      message: "an actor cannot be replayed",
+      actorId: error.details["actorId"],
+      reason: error.message,
+    });
+  }
+
+  async #save(snapshot: ActorSnapshot): Promise<boolean> {
+    const save = this.store.saveSnapshot;
+    if (save === undefined) return false;
+    try {
+      if (await save.call(this.store, snapshot)) this.#saved++;
+      return true;
+    } catch (error) {
+      this.#failed++;
+      const { code, message } = error as AetherError;
+      this.#log({
+        level: "warn",
+        message: "a snapshot could not be saved",
+        actorId: snapshot.actorId,
+        code,
+        reason: message,
+      });
+      // A state that is not JSON will not be the next time either.
+      return code !== "invalid_argument";
+    }
+  }
+
+  #activate(definition: AnyActor, { address }: Call): Activation {
+    const activation = new Activation(this, definition, address);
+    this.#activations.set(address.id, activation);
+    if (this.#activations.size > this.#max) this.#evict(activation);
+    this.#armSweep();
+    return activation;
+  }
+
+  #evict(newest: Activation): void {
+    const idle = [...this.#activations]
+      .filter(([, activation]) => activation.idle && activation !== newest)
+      .sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
+    // Some at once, so that not every new actor sorts them all again.
+    const excess = this.#activations.size - this.#max;
+    const count = excess + Math.floor(this.#max / 20);
+    for (const [id, activation] of idle.slice(0, count)) {
+      this.#let(id, activation);
+    }
+  }
+
+  async #let(id: string, activation: Activation): Promise<void> {
+    this.#activations.delete(id);
+    this.#passivated++;
+    await activation.retire();
+    await activation.snapshot();
+  }
+
+  #armSweep(): void {
+    if (this.#cancelSweep !== undefined || this.#leaving) return;
+    this.#cancelSweep = this.clock.timer(this.#sweepEvery, () => {
+      this.#cancelSweep = undefined;
+      const now = this.clock.monotonic();
+      for (const [id, activation] of [...this.#activations]) {
+        const { passivateAfter } = activation.definition.options;
+        if (activation.idle && now - activation.lastUsed >= passivateAfter) {
+          this.#let(id, activation);
+        }
+      }
+      if (this.#activations.size > 0) this.#armSweep();
+    });
+  }
+
+  #unknownType({ name, address }: Call): InvalidArgumentError {
+    const known = [...this.definitions.keys()].join(", ") || "none";
+    return new InvalidArgumentError(
+      `Cannot call "${name}" of "${address.id}" as node "${this.#nodeId}" has no actor type "${address.type}": its types are ${known}`,
+      { details: { type: address.type, node: this.#nodeId } },
+    );
+  }
+}
+
+function unknownName(
+  definition: AnyActor,
+  { name, address }: Call,
+): InvalidArgumentError {
+  const known = [
+    ...definition.commandHandlers.keys(),
+    ...definition.queryHandlers.keys(),
+  ];
+  return new InvalidArgumentError(
+    `Cannot call "${name}" of "${address.id}" as "${definition.type}" has no such command or query: it has ${
+      known.join(", ") || "none"
+    }`,
+    { details: { type: definition.type, name } },
+  );
+}
+
+function definitionsByType(
+  actors: readonly AnyActor[],
+): ReadonlyMap<string, AnyActor> {
+  const definitions = new Map<string, AnyActor>();
+  for (const actor of actors) {
+    if (!(actor?.eventHandlers instanceof Map)) {
+      throw new InvalidArgumentError(
+        `Cannot start with an actor that defineActor() did not make: got ${typeof actor}`,
+      );
+    }
+    if (definitions.has(actor.type)) {
+      throw new InvalidArgumentError(
+        `Cannot start with two actors of type "${actor.type}"`,
+      );
+    }
+    definitions.set(actor.type, actor);
+  }
+  return definitions;
+}

@@ -1,0 +1,134 @@
+/** A call inside its activation: who waits for it, and how far it has come. */
+import { DeadlineExceededError, MovedError } from "../event/mod.ts";
+import type { Call } from "./_call.ts";
+import type { AnyHandler } from "./definition.ts";
+import type { Deadlines, Timed } from "./_deadlines.ts";
+
+/**
+ * How far a job has come. Until it is `committing` it can be given up, and
+ * nothing was done; then the store's answer is waited for.
+ */
+export type Stage = "waiting" | "deciding" | "committing" | "settled";
+
+/** A call that an activation works on. */
+export class Job implements Timed {
+  /** How far it has come. */
+  stage: Stage = "waiting";
+  /** How often it was decided again after a conflict. */
+  conflicts = 0;
+  /** Tells the activation that the job was given up; set by it. */
+  onGiveUp: ((job: Job) => void) | undefined;
+  readonly #deadlines: Deadlines;
+  readonly #resolve: (answer: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+  #joined: Job[] | undefined;
+  #watched = false;
+  #controller: AbortController | undefined;
+  #onAbort: (() => void) | undefined;
+
+  /** Takes a call, what is to be run for it, and who waits for it. */
+  constructor(
+    readonly call: Call,
+    readonly handler: AnyHandler,
+    deadlines: Deadlines,
+    resolve: (answer: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#deadlines = deadlines;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** When it has to be answered, on the monotonic clock. */
+  get deadline(): number {
+    return this.call.deadline;
+  }
+
+  /** Whether it was answered or given up. */
+  get settled(): boolean {
+    return this.stage === "settled";
+  }
+
+  /** Aborts when the job is given up. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  /** Ends the job when its time is over or its caller gives up, from now on. */
+  watch(): void {
+    if (this.#watched || this.settled) return;
+    this.#watched = true;
+    this.#deadlines.add(this);
+    const { signal } = this.call;
+    if (signal === undefined) return;
+    this.#onAbort = () => this.giveUp(signal.reason);
+    if (signal.aborted) this.#onAbort();
+    else signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Stops that: from now on the job has its one answer to wait for. */
+  unwatch(): void {
+    if (!this.#watched) return;
+    this.#watched = false;
+    this.#deadlines.remove(this);
+    if (this.#onAbort !== undefined) {
+      this.call.signal!.removeEventListener("abort", this.#onAbort);
+    }
+  }
+
+  /** Answers as this job is answered: it is the same command. */
+  join(job: Job): void {
+    (this.#joined ??= []).push(job);
+    job.watch();
+  }
+
+  /** Answers it and whoever joined. */
+  succeed(answer: unknown): void {
+    if (!this.#settle()) return;
+    this.#resolve(answer);
+    for (const job of this.#joined ?? []) job.succeed(answer);
+  }
+
+  /** Refuses it and whoever joined. */
+  fail(error: unknown): void {
+    if (!this.#settle()) return;
+    this.#reject(error);
+    for (const job of this.#joined ?? []) job.fail(error);
+  }
+
+  /** The deadline passed. */
+  expire(): void {
+    this.giveUp(timeIsUp(this.call));
+  }
+
+  /** Ends it before anything was done; whoever joined may try again. */
+  giveUp(reason: unknown): void {
+    if (this.stage === "committing" || !this.#settle()) return;
+    this.#controller?.abort(reason);
+    this.#reject(reason);
+    for (const job of this.#joined ?? []) {
+      job.fail(
+        new MovedError(
+          `The command "${this.call.commandId}" this one joined was given up: try again`,
+        ),
+      );
+    }
+    this.onGiveUp?.(this);
+  }
+
+  #settle(): boolean {
+    if (this.settled) return false;
+    this.unwatch();
+    this.stage = "settled";
+    return true;
+  }
+}
+
+/** Makes the error for a call whose time is over before anything was done. */
+export function timeIsUp(call: Call): DeadlineExceededError {
+  return new DeadlineExceededError(
+    `Cannot do "${call.name}" of "${call.address.id}" as its time is over: nothing was done`,
+    { details: { actorId: call.address.id, commandId: call.commandId } },
+  );
+}

@@ -1,0 +1,61 @@
+import type { Clock } from "../event/mod.ts";
+import type { Deadlines, Timed } from "./_deadlines.ts";
+
+/** How silence is to be looked into. */
+export interface VigilOptions {
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** Keeps the time until the next look. */
+  readonly deadlines: Deadlines;
+  /** Finds out whether the node is gone. */
+  isGone(): Promise<boolean>;
+  /** Called at most once, when it is. */
+  onGone(): void;
+}
+
+/**
+ * Waiting for a node's answer: each time it was silent for a while, the node is
+ * probed; alive, it is waited for on.
+ */
+export class Vigil implements Timed {
+  /** When to look next. */
+  deadline: number;
+  readonly #options: VigilOptions;
+  #pause = FIRST_LOOK;
+  #over = false;
+
+  /** Begins to wait for a node. */
+  constructor(readonly node: string, options: VigilOptions) {
+    this.#options = options;
+    this.deadline = options.clock.monotonic() + this.#pause;
+    options.deadlines.add(this);
+  }
+
+  /** It was silent. */
+  expire(): void {
+    this.#options.isGone().then((gone) => gone ? this.end() : this.#goOn());
+  }
+
+  /** The node is gone. */
+  end(): void {
+    if (this.#over) return;
+    this.stop();
+    this.#options.onGone();
+  }
+
+  /** It answered, or is waited for no longer. */
+  stop(): void {
+    this.#over = true;
+    this.#options.deadlines.remove(this);
+  }
+
+  #goOn(): void {
+    if (this.#over) return;
+    this.#pause = Math.min(this.#pause * 2, 1_000);
+    this.deadline = this.#options.clock.monotonic() + this.#pause;
+    this.#options.deadlines.add(this);
+  }
+}
+
+/** Milliseconds of silence before the first look. */
+const FIRST_LOOK = 250;
