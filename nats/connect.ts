@@ -106,17 +106,27 @@ function checkServers(servers: unknown): void {
     ? []
     : [servers];
   for (const server of list) {
-    if (typeof server !== "string" || !SERVER.test(server)) {
+    const { host, port = "0" } = typeof server === "string"
+      ? SERVER.exec(server)?.groups ?? {}
+      : {};
+    if (host === undefined || Number(port) > 65_535) {
       throw new InvalidArgumentError(
         `Cannot connect as a server is "host:port" or "nats://host:port" (nats, tls, ws or wss): got ${
-          JSON.stringify(server)
+          JSON.stringify(typeof server === "string" ? redact(server) : server)
         }`,
+      );
+    }
+    if (host.includes("@")) {
+      throw new InvalidArgumentError(
+        `Cannot connect with credentials in the address of ${redact(server)}, ` +
+          "as the NATS client does not read them there: give user and pass, token or authenticator",
       );
     }
   }
 }
 
-const SERVER = /^(?:(?:nats|tls|wss?):\/\/)?[^\s/]+\/?$/;
+const SERVER =
+  /^(?:(?:nats|tls|wss?):\/\/)?(?<host>[^\s/]+?)(?::(?<port>\d+))?\/?$/;
 
 function connectFault(error: unknown, where: string): AetherError {
   const { name = "", message = "" } = error as Error;
@@ -139,10 +149,12 @@ function connectFault(error: unknown, where: string): AetherError {
   );
 }
 
-// A URL may hold a password: it stays out of messages.
 function describe(servers: unknown): string {
   const list = Array.isArray(servers) ? servers : [servers ?? "127.0.0.1:4222"];
-  return list.map((server) => String(server).replace(/\/\/[^@/]*@/, "//")).join(
-    ", ",
-  );
+  return list.map((server) => redact(String(server))).join(", ");
+}
+
+// An address may hold a password: it stays out of messages.
+function redact(server: string): string {
+  return server.replace(/^([a-z]+:\/\/)?.*@/, "$1");
 }

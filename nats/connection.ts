@@ -22,7 +22,7 @@ export function assertServer(nc: Connection): void {
   const found = nc.info?.version;
   if (found === undefined || atLeast(found, MIN_SERVER)) return;
   throw new UnsupportedServerError(
-    `Cannot use a nats-server older than ${MIN_SERVER}: ${nc.getServer()} runs ${found}`,
+    `Cannot use a nats-server older than ${MIN_SERVER}: ${nc.getServer()} runs ${found}, upgrade it`,
     { details: { found, needed: MIN_SERVER } },
   );
 }

@@ -80,7 +80,11 @@ export function faultToError(error: unknown, action: string): unknown {
       );
     case "permission":
       return new PermissionDeniedError(
-        `${action} as this NATS user may not use ${error.subject}: allow it in the server's configuration`,
+        error.subject.endsWith(".*")
+          ? `${action} as this NATS user may not receive answers on ${error.subject}: ` +
+            "allow it to subscribe there, or give connect() the inboxPrefix it may use"
+          : `${action} as this NATS user may not use ${error.subject}: ` +
+            "allow it in the server's configuration",
         options,
       );
     case "closed":

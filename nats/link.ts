@@ -30,10 +30,15 @@ export interface RequestOptions {
 export type OnReply = (reply: Msg) => boolean;
 
 interface Pending {
+  readonly token: string;
   readonly subject: string;
-  readonly onReply: OnReply;
+  /** Takes an answer; undefined where there is only one, for `done`. */
+  readonly onReply: OnReply | undefined;
+  readonly done: (reply: Msg) => void;
   readonly fail: (error: unknown) => void;
   readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+  onAbort: (() => void) | undefined;
   deadline: number;
 }
 
@@ -111,10 +116,7 @@ export class Link implements AsyncDisposable {
     options: RequestOptions,
   ): Promise<Msg> {
     return new Promise((resolve, reject) => {
-      this.requestMany(subject, payload, options, (reply) => {
-        resolve(reply);
-        return true;
-      }, reject);
+      this.#send(subject, payload, options, undefined, resolve, reject);
     });
   }
 
@@ -130,52 +132,17 @@ export class Link implements AsyncDisposable {
     onReply: OnReply,
     fail: (error: unknown) => void,
   ): () => void {
-    const { signal, timeout, headers } = options;
-    if (signal?.aborted) {
-      fail(signal.reason);
-      return () => {};
-    }
-    if (!this.connected) {
-      const kind = this.#closed || this.connection.isClosed()
-        ? "closed"
-        : "disconnected";
-      fail(new Fault(kind, subject, false));
-      return () => {};
-    }
-    const token = (this.#next++).toString(36);
-    let settled = false;
-    const end = () => {
-      if (settled) return false;
-      settled = true;
-      this.#pending.delete(token);
-      signal?.removeEventListener("abort", onAbort);
-      return true;
-    };
-    const onAbort = () => {
-      if (end()) fail(signal!.reason);
-    };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#pending.set(token, {
+    const pending = this.#send(
       subject,
-      timeout,
-      deadline: this.#clock.monotonic() + timeout,
-      onReply: (reply) => {
-        if (settled) return true;
-        const last = onReply(reply);
-        if (last) end();
-        return last;
-      },
-      fail: (error) => {
-        if (end()) fail(error);
-      },
-    });
-    this.#armSweep();
-    try {
-      this.publish(subject, payload, headers, `${this.#inbox}.${token}`);
-    } catch (cause) {
-      if (end()) fail(publishFault(cause, subject));
-    }
-    return end;
+      payload,
+      options,
+      onReply,
+      () => {},
+      fail,
+    );
+    return () => {
+      if (pending !== undefined) this.#end(pending);
+    };
   }
 
   /** Publishes without waiting for anything. */
@@ -221,15 +188,76 @@ export class Link implements AsyncDisposable {
     const pending = this.#pending.get(token);
     if (pending === undefined) return; // given up already
     if (msg.data.length === 0 && msg.headers?.code === 503) {
-      pending.fail(new Fault("no_responders", pending.subject, false));
+      this.#fail(pending, new Fault("no_responders", pending.subject, false));
+      return;
+    }
+    const { onReply } = pending;
+    if (onReply === undefined) {
+      if (this.#end(pending)) pending.done(msg);
       return;
     }
     pending.deadline = this.#clock.monotonic() + pending.timeout;
     try {
-      pending.onReply(msg);
+      if (onReply(msg)) this.#end(pending);
     } catch (thrown) {
-      pending.fail(thrown);
+      this.#fail(pending, thrown);
     }
+  }
+
+  #send(
+    subject: string,
+    payload: Uint8Array | string,
+    options: RequestOptions,
+    onReply: OnReply | undefined,
+    done: (reply: Msg) => void,
+    fail: (error: unknown) => void,
+  ): Pending | undefined {
+    const { headers, signal, timeout } = options;
+    if (signal?.aborted) {
+      fail(signal.reason);
+      return undefined;
+    }
+    if (!this.connected) {
+      const closed = this.#closed || this.connection.isClosed();
+      fail(new Fault(closed ? "closed" : "disconnected", subject, false));
+      return undefined;
+    }
+    const token = (this.#next++).toString(36);
+    const deadline = this.#clock.monotonic() + timeout;
+    const pending: Pending = {
+      token,
+      subject,
+      onReply,
+      done,
+      fail,
+      timeout,
+      signal,
+      onAbort: undefined,
+      deadline,
+    };
+    if (signal !== undefined) {
+      pending.onAbort = () => this.#fail(pending, signal.reason);
+      signal.addEventListener("abort", pending.onAbort, { once: true });
+    }
+    this.#pending.set(token, pending);
+    this.#armSweep();
+    try {
+      this.publish(subject, payload, headers, `${this.#inbox}.${token}`);
+    } catch (cause) {
+      this.#fail(pending, publishFault(cause, subject));
+    }
+    return pending;
+  }
+
+  /** Ends a request, once; false if it has ended already. */
+  #end({ onAbort, signal, token }: Pending): boolean {
+    if (!this.#pending.delete(token)) return false;
+    if (onAbort !== undefined) signal!.removeEventListener("abort", onAbort);
+    return true;
+  }
+
+  #fail(pending: Pending, error: unknown): void {
+    if (this.#end(pending)) pending.fail(error);
   }
 
   #watch(): void {
@@ -269,7 +297,8 @@ export class Link implements AsyncDisposable {
     ) return;
     for (const pending of [...this.#pending.values()]) {
       if (pending.subject !== error.subject) continue;
-      pending.fail(
+      this.#fail(
+        pending,
         new Fault("permission", pending.subject, false, { cause: error }),
       );
     }
@@ -281,7 +310,8 @@ export class Link implements AsyncDisposable {
     cause?: Error,
   ): void {
     for (const pending of [...this.#pending.values()]) {
-      pending.fail(
+      this.#fail(
+        pending,
         new Fault(kind, subject ?? pending.subject, true, { cause }),
       );
     }
@@ -325,7 +355,7 @@ export class Link implements AsyncDisposable {
       if (!stalled) {
         for (const pending of [...this.#pending.values()]) {
           if (pending.deadline <= now) {
-            pending.fail(new Fault("timeout", pending.subject, true));
+            this.#fail(pending, new Fault("timeout", pending.subject, true));
           }
         }
       }

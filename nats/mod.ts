@@ -9,5 +9,6 @@ export * from "./connection.ts";
 export * from "./deadline.ts";
 export * from "./fault.ts";
 export * from "./headers.ts";
+export * from "./jetstream_api.ts";
 export * from "./link.ts";
 export * from "./message.ts";

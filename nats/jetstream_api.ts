@@ -1,5 +1,5 @@
 /**
- * The JetStream API as the store uses it: one function a request, each written
+ * The JetStream API as store and bus use it: one function a request, each written
  * out so that the README's permission list can be checked against this file.
  *
  * Two kinds of read: *leader* reads (`STREAM.MSG.GET`) are never stale; *direct*
@@ -8,17 +8,12 @@
  * three replicas. Source: {@link https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md | ADR-31}.
  */
 import { StoreUnavailableError, UnsupportedServerError } from "../event/mod.ts";
-import {
-  ApiCode,
-  type ApiError,
-  apiErrorOf,
-  type Deadline,
-  Fault,
-  type HeaderRecord,
-  type Link,
-  RawHeaders,
-  repeatRead,
-} from "../nats/mod.ts";
+import type { Deadline } from "./deadline.ts";
+import { repeatRead } from "./deadline.ts";
+import { ApiCode, type ApiError, apiErrorOf, Fault } from "./fault.ts";
+import type { HeaderRecord } from "./headers.ts";
+import type { Link } from "./link.ts";
+import { RawHeaders } from "./message.ts";
 import type { Msg } from "@nats-io/nats-core";
 
 /** A message as it lies in a stream. */
