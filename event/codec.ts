@@ -13,7 +13,7 @@ import { show } from "./_show.ts";
 import { isAttributeText } from "./_text.ts";
 import { CorruptLogError, InvalidArgumentError } from "./errors.ts";
 import type { Event, EventMetadata } from "./event.ts";
-import { assertJson } from "./json.ts";
+import { assertJson, MAX_KEYS } from "./json.ts";
 import { checkNamespace } from "./namespace.ts";
 
 /** The body of a message and what it is. */
@@ -283,7 +283,15 @@ function checkMetadata(event: Event): void {
   if (fault !== undefined) {
     throw refuse(event, "metadata is a plain object", fault.rule);
   }
-  for (const key of Object.keys(metadata)) {
+  const keys = Object.keys(metadata);
+  if (keys.length > MAX_KEYS) {
+    throw refuse(
+      event,
+      `metadata has up to ${MAX_KEYS} keys`,
+      show(keys.length),
+    );
+  }
+  for (const key of keys) {
     const value = metadata[key];
     if (value === undefined) continue;
     if (typeof value !== "string") {

@@ -1,9 +1,9 @@
 /** What a stored commit says beside its body: the headers' names and their values' form. */
 import { show } from "./_show.ts";
 import { checkId } from "./ids.ts";
-import { CorruptLogError } from "./errors.ts";
+import { CorruptLogError, InvalidArgumentError } from "./errors.ts";
 import type { CommandRecord } from "./event.ts";
-import { parseJson } from "./json.ts";
+import { assertJson, parseJson } from "./json.ts";
 
 /** Header names on stored commits. */
 export const CommitHeader = {
@@ -48,19 +48,24 @@ export const TRAIL_LENGTH = 16;
  * @returns Up to about 60 characters; empty for none.
  */
 export function formatTrail(sequences: readonly number[]): string {
-  const bytes: number[] = [];
+  // Bits go straight into base64url: this runs on every append.
+  let text = "";
+  let bits = 0;
+  let held = 0;
   let previous = 0;
   for (let i = 0; i < sequences.length; i++) {
-    let n = i === 0 ? sequences[0]! : previous - sequences[i]!;
-    previous = sequences[i]!;
-    while (n >= 128) {
-      bytes.push((n % 128) + 128);
+    const sequence = sequences[i]!;
+    let n = i === 0 ? sequence : previous - sequence;
+    previous = sequence;
+    for (let more = true; more;) {
+      more = n >= 128;
+      bits = (bits << 8) | (n % 128) | (more ? 128 : 0);
       n = Math.floor(n / 128);
+      for (held += 8; held >= 6;) text += BASE64URL[(bits >> (held -= 6)) & 63];
+      bits &= 63;
     }
-    bytes.push(n);
   }
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return held === 0 ? text : text + BASE64URL[(bits << (6 - held)) & 63];
 }
 
 /**
@@ -97,11 +102,15 @@ export function parseTrail(text: string): number[] {
  * Writes the commands a commit answers. One command that all the commit's events
  * belong to is its bare id; anything else is a JSON array of
  * `[id, events]` or `[id, 0, { reason, message, details }]`.
+ *
+ * @throws {InvalidArgumentError} `invalid_argument`: what {@link parseCommands}
+ * would not read; written, it would close the actor for ever.
  */
 export function formatCommands(
   commands: readonly CommandRecord[],
   events: number,
 ): string {
+  for (const command of commands) checkCommand(command);
   const only = commands.length === 1 ? commands[0]! : undefined;
   if (
     only !== undefined && only.rejected === undefined && only.events === events
@@ -148,20 +157,37 @@ function readCommand(entry: unknown): CommandRecord {
     number,
     CommandRecord["rejected"],
   ];
+  const command = rejected === undefined
+    ? { id, events }
+    : { id, events, rejected };
+  checkCommand(command);
+  return command;
+}
+
+function checkCommand({ id, events, rejected }: CommandRecord): void {
   checkId(id, "command id");
-  if (!Number.isSafeInteger(events) || events < 0) {
-    throw new TypeError("not a count of events");
+  if (!Number.isSafeInteger(events) || events < 0 || Object.is(events, -0)) {
+    throw new InvalidArgumentError(
+      `Cannot record command ${id} with a number of events that is none: got ${
+        show(events)
+      }`,
+    );
   }
-  if (rejected === undefined) return { id, events };
+  if (rejected === undefined) return;
   if (
     typeof rejected?.reason !== "string" ||
     typeof rejected.message !== "string" ||
     typeof (rejected.details ?? {}) !== "object"
   ) {
-    throw new TypeError("not a rejection");
+    throw new InvalidArgumentError(
+      `Cannot record command ${id} as rejected without a reason, a message and details that are an object`,
+    );
   }
-  return { id, events, rejected };
+  assertJson(rejected, "rejected", `Cannot record command ${id}`);
 }
+
+const BASE64URL =
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 // Header values travel as bytes, but not every tool reads them as UTF-8.
 function toAscii(json: string): string {

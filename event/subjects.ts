@@ -9,6 +9,7 @@ import {
 } from "./actor_id.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { checkNamespace } from "./namespace.ts";
+import { checkDurable, closedPatterns } from "./pattern.ts";
 import { decodeToken } from "./token.ts";
 
 /** The subjects of one namespace. */
@@ -29,6 +30,14 @@ export interface Subjects {
   bus(address: ActorAddress): string;
   /** Where the server republishes to, written as its mapping. */
   readonly busMapping: string;
+  /** An actor's notices: `aether.note.<ns>.<type>.<key>`. */
+  note(address: ActorAddress): string;
+  /** Something a durable subscription keeps: `aether.sub.<ns>.<durable>.<item>`. */
+  durable(durable: string, item: string): string;
+  /** Filter over all that durable subscriptions keep. */
+  readonly allDurables: string;
+  /** Where those who share a durable subscription tell each other: `aether.wake.<ns>.<durable>`. */
+  wake(durable: string): string;
   /** A request to the owner of a shard: `aether.do.<ns>.<type>.<shard>.<gen>`. */
   owner(type: string, shard: number, generation: number): string;
   /**
@@ -63,6 +72,11 @@ export function subjectsOf(namespace: string): Subjects {
     allSnapshots: `aether.sn.${ns}.*.*`,
     bus: (a) => `aether.bus.${ns}.${a.type}.${a.keyToken}`,
     busMapping: `aether.bus.${ns}.{{wildcard(2)}}.{{wildcard(3)}}`,
+    note: (a) => `aether.note.${ns}.${a.type}.${a.keyToken}`,
+    durable: (durable, item) =>
+      `aether.sub.${ns}.${checkDurable(durable)}.${item}`,
+    allDurables: `aether.sub.${ns}.*.*`,
+    wake: (durable) => `aether.wake.${ns}.${checkDurable(durable)}`,
     owner: (type, shard, generation) =>
       `aether.do.${ns}.${typeToken(type)}.${shard}.${generation}`,
     ask: (a, command) =>
@@ -91,6 +105,52 @@ export function parseEventSubject(
   const address = addressOfTokens(type!, keyToken!);
   if (String(address.shard) !== shard) throw refuse(subject);
   return { namespace, address };
+}
+
+/**
+ * Builds the subjects on which the events of a pattern's namespaces arrive.
+ *
+ * @param kind `bus` for stored commits, `note` for notices.
+ * @param pattern A namespace or a pattern of namespaces.
+ * @param only Narrows to one type, or one actor; everything by default.
+ * @returns Several where the pattern ends with `>`: as many tokens follow behind
+ * each namespace, so each length has a subject of its own.
+ * @throws {InvalidArgumentError} `invalid_argument`: not a pattern, or not a type.
+ * @example A pattern of two tokens
+ * ```ts
+ * import { arrivalSubjects } from "@flowmade/aether/event";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(arrivalSubjects("bus", "prod.*"), ["aether.bus.prod.*.*.*"]);
+ * ```
+ */
+export function arrivalSubjects(
+  kind: "bus" | "note",
+  pattern: string,
+  only: { readonly type?: string; readonly keyToken?: string } = {},
+): string[] {
+  const type = only.type === undefined ? "*" : typeToken(only.type);
+  const key = only.keyToken ?? "*";
+  return closedPatterns(pattern).map((closed) =>
+    `aether.${kind}.${closed}.${type}.${key}`
+  );
+}
+
+/**
+ * Reads the namespace out of a subject on which an event has arrived. The actor
+ * is left alone: it is in the event, whose own subject has to be this one.
+ *
+ * @param subject Such as `aether.bus.shop.order.1`.
+ * @throws {InvalidArgumentError} `invalid_argument`: no such subject.
+ */
+export function arrivalNamespace(subject: string): string {
+  const tokens = subject.split(".");
+  if (
+    tokens.length < 5 || tokens[0] !== "aether" ||
+    (tokens[1] !== "bus" && tokens[1] !== "note")
+  ) {
+    throw refuse(subject);
+  }
+  return checkNamespace(tokens.slice(2, -2).join("."));
 }
 
 /**

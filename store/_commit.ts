@@ -7,11 +7,12 @@ import {
   type CommandRecord,
   CommitHeader,
   CorruptLogError,
+  type EncodedCommit,
   type Event,
   type EventCodec,
+  decodeCommitEvents,
   formatCommands,
   formatTrail,
-  parseActorId,
   parseCommands,
   parseTrail,
   type Subjects,
@@ -54,21 +55,27 @@ export function encodeCommit(
   codec: EventCodec,
   parts: CommitParts,
 ): EncodedMessage {
-  const { position, events, commands } = parts;
-  const { contentType, body } = codec.encode(parts.namespace, events);
+  return messageOf(codec.encode(parts.namespace, parts.events), parts);
+}
+
+/** Puts the headers before events that are encoded already. */
+export function messageOf(
+  { body, contentType }: EncodedCommit,
+  { commands, commitId, events, extra, position }: CommitParts,
+): EncodedMessage {
   const { trail, version } = position;
   const headers = encodeHeaders({
     [EXPECTED]: String(trail[0] ?? 0),
-    [CommitHeader.commit]: parts.commitId,
+    [CommitHeader.commit]: commitId,
     [CommitHeader.contentType]: contentType,
-    [CommitHeader.trail]: trail.length === 0 ? undefined : formatTrail(
-      trail.length > TRAIL_LENGTH ? trail.slice(0, TRAIL_LENGTH) : trail,
-    ),
+    [CommitHeader.trail]: trail.length === 0
+      ? undefined
+      : formatTrail(newest(trail)),
     [CommitHeader.fence]: events.length === 0 ? String(version) : undefined,
     [CommitHeader.commands]: commands.length === 0
       ? undefined
       : formatCommands(commands, events.length),
-    ...parts.extra,
+    ...extra,
   });
   return { headers, body };
 }
@@ -82,7 +89,7 @@ export function positionBehind(
   return {
     actorId: position.actorId,
     version,
-    trail: [sequence, ...position.trail.slice(0, TRAIL_LENGTH)],
+    trail: [sequence, ...newest(position.trail)],
   };
 }
 
@@ -128,42 +135,28 @@ function decode(
   subjects: Subjects,
   message: StoredMessage,
 ): TrailedCommit {
-  const { headers, sequence, subject } = message;
-  const commitId = headers.get(CommitHeader.commit);
-  if (commitId === "") {
-    throw new CorruptLogError("it has no Aether-Commit header");
-  }
-  const events = codec.decode(
-    headers.get(CommitHeader.contentType),
-    message.data,
+  const { headers, sequence } = message;
+  const { commitId, events } = decodeCommitEvents(
+    codec,
+    message,
+    subjects.event,
   );
-  const stored = events.map((event, index) => {
-    if (index > 0 && event.version !== events[0]!.version + index) {
-      throw new CorruptLogError(
-        `version ${event.version} stands at place ${index} of its commit`,
-      );
-    }
-    return { ...event, sequence, commitId };
-  });
-  // One spelling each: whoever wrote the subject meant the actor in the body.
-  const ids = new Set(events.map((event) => event.actorId));
-  for (const id of ids) {
-    if (subjects.event(parseActorId(id)) !== subject) {
-      throw new CorruptLogError(`it holds an event of ${JSON.stringify(id)}`);
-    }
-  }
   return {
     commitId,
     sequence,
-    version: stored.at(-1)?.version ??
+    version: events.at(-1)?.version ??
       fenceVersion(headers.get(CommitHeader.fence)),
-    events: stored,
+    events,
     commands: parseCommands(headers.get(CommitHeader.commands), events.length),
     at: message.at,
     trail: parseTrail(headers.get(CommitHeader.trail)).filter((seq) =>
       seq < sequence
     ),
   };
+}
+
+function newest(trail: readonly number[]): readonly number[] {
+  return trail.length > TRAIL_LENGTH ? trail.slice(0, TRAIL_LENGTH) : trail;
 }
 
 function fenceVersion(text: string): number {

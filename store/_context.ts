@@ -41,6 +41,8 @@ export interface Context {
   readonly namespace: string;
   readonly eventStream: string;
   readonly snapshotStream: string;
+  /** When the event stream was made: one made at another time is another life of it. */
+  readonly created?: unknown;
   readonly stats: StoreStats;
 }
 

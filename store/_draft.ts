@@ -18,13 +18,10 @@ import {
   isUlid,
   type NewEvent,
   parseActorId,
+  type StoredEvent,
   ulid,
 } from "../event/mod.ts";
-import {
-  encodeCommit,
-  type EncodedMessage,
-  positionBehind,
-} from "./_commit.ts";
+import { type EncodedMessage, messageOf, positionBehind } from "./_commit.ts";
 import {
   checkCommands,
   checkExpectation,
@@ -98,37 +95,38 @@ export class CommitDraft {
     position: ActorPosition,
     extra?: Readonly<Record<string, string>>,
   ): EncodedMessage {
-    const { codec, namespace } = this.#context;
+    const { namespace } = this.#context;
     const { encoded, events } = this.#copyBehind(position.version);
-    return encodeCommit(
-      { ...codec, encode: () => encoded },
-      {
-        namespace,
-        commitId: this.commitId,
-        position,
-        events,
-        commands: this.commands,
-        ...(extra === undefined ? {} : { extra }),
-      },
-    );
+    return messageOf(encoded, {
+      namespace,
+      commitId: this.commitId,
+      position,
+      events,
+      commands: this.commands,
+      ...(extra === undefined ? {} : { extra }),
+    });
   }
 
-  /** What to answer when the message behind a position was stored at a sequence. */
+  /**
+   * What to answer when the message behind a position was stored at a sequence.
+   * The events are decoded from what was sent, as every reader will see them,
+   * and only if somebody looks at them.
+   */
   result(position: ActorPosition, sequence: number): AppendResult {
-    const { address, commitId } = this;
-    const events = this.#decode(this.#copyBehind(position.version))
-      .map((event) => ({ ...event, sequence, commitId }));
-    const version = position.version + events.length;
+    const { commitId } = this;
+    const copy = this.#copyBehind(position.version);
+    const version = position.version + copy.events.length;
+    const decode = () =>
+      this.#decode(copy).map((event) => ({ ...event, sequence, commitId }));
+    let events: readonly StoredEvent[] | undefined;
     return {
       version,
-      events,
+      get events() {
+        return events ??= decode();
+      },
       sequence,
       commitId,
-      position: positionBehind(
-        { ...position, actorId: address.id },
-        version,
-        sequence,
-      ),
+      position: positionBehind(position, version, sequence),
     };
   }
 

@@ -5,6 +5,7 @@
 import {
   type ActorAddress,
   checkNamespace,
+  type LoggedMessage,
   parseActorId,
   type Subjects,
   subjectsOf,
@@ -34,6 +35,8 @@ export class LogContent {
   readonly types: Map<string, number[]> = new Map();
   /** Encoded snapshots by actor id. */
   readonly snapshots: Map<string, Uint8Array> = new Map();
+  /** Called behind each message that is stored. */
+  readonly listeners: Set<() => void> = new Set();
 
   constructor(namespace: string) {
     this.subjects = subjectsOf(namespace);
@@ -73,6 +76,7 @@ export class LogContent {
     let ofType = this.types.get(address.type);
     if (ofType === undefined) this.types.set(address.type, ofType = []);
     ofType.push(sequence);
+    for (const listener of this.listeners) listener();
     return sequence;
   }
 
@@ -153,6 +157,24 @@ export class InMemoryLog {
   /** Sequence of the last message; 0 where there is none. */
   get lastSequence(): number {
     return this.#content.messages.length;
+  }
+
+  /** The message at a sequence, as it is stored; none where it was removed. */
+  at(sequence: number): LoggedMessage | undefined {
+    return this.#content.at(sequence);
+  }
+
+  /**
+   * Calls back behind each commit, as soon as it is stored: what a server does
+   * by republishing it. The listener reads with {@link InMemoryLog.at}, later if
+   * it likes, and must not throw.
+   *
+   * @returns Ends it.
+   */
+  onCommit(listener: () => void): () => void {
+    const own = () => listener();
+    this.#content.listeners.add(own);
+    return () => this.#content.listeners.delete(own);
   }
 
   /**

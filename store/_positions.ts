@@ -3,31 +3,31 @@ import type { ActorPosition } from "./types.ts";
 /**
  * Where the logs of recently used actors were last seen to end. Never trusted,
  * only tried: an old entry costs one refused append.
+ *
+ * Two generations instead of a strict order of use: when the young one is full
+ * it becomes the old one, and the old one is dropped. (Deleting the first key of
+ * a large Map at each turn was the dearest step of an append.)
  */
 export class PositionCache {
-  readonly #positions = new Map<string, ActorPosition>();
+  readonly #capacity: number;
+  #young = new Map<string, ActorPosition>();
+  #old = new Map<string, ActorPosition>();
 
-  /** Keeps the most recently written, up to `capacity`. */
-  constructor(readonly capacity: number) {}
+  /** Keeps at least the last `capacity` positions set, at most twice as many. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
 
   /** The last position seen, if it is still kept. */
   get(actorId: string): ActorPosition | undefined {
-    return this.#positions.get(actorId);
+    return this.#young.get(actorId) ?? this.#old.get(actorId);
   }
 
   /** Keeps a position in place of the one before. */
   set(position: ActorPosition): void {
-    const { actorId } = position;
-    const kept = this.#positions.get(actorId);
-    if (kept !== undefined && (kept.trail[0] ?? 0) > (position.trail[0] ?? 0)) {
-      return;
-    }
-    this.#positions.delete(actorId);
-    this.#positions.set(actorId, position);
-    if (this.#positions.size <= this.capacity) return;
-    for (const oldest of this.#positions.keys()) {
-      this.#positions.delete(oldest);
-      return;
-    }
+    this.#young.set(position.actorId, position);
+    if (this.#young.size <= this.#capacity) return;
+    this.#old = this.#young;
+    this.#young = new Map();
   }
 }

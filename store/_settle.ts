@@ -12,7 +12,11 @@
  *   the slot decides, until the deadline; the first copy may still land, but of
  *   all copies only one can.
  *
- * Only a first answer of 10071 needs no look: that one message was refused.
+ * An acknowledgement is the only answer that is believed as it is. A refusal is
+ * not: a server that led the stream, was frozen and has just woken up answers too,
+ * from the log as it knows it, while the one that leads now stores the message
+ * (run: thousands of requests answered twice, one answer an acknowledgement and
+ * the other a refusal). So a conflict is one only if another's commit is in the slot.
  */
 import {
   ClosedError,
@@ -99,6 +103,8 @@ export async function settle(
   const action = `Cannot append to "${slot.actorId}"`;
   // Whether a copy may have reached the server without our knowing.
   let loose = false;
+  // Whether all copies were refused, but perhaps by a server that leads no more.
+  let doubtful = false;
   let cause: unknown;
   for (
     let delay = 10, sends = 0;
@@ -106,21 +112,17 @@ export async function settle(
     delay = Math.min(delay * 2, 500), sends++
   ) {
     if (sends > 0) context.stats.resent++;
-    let wait = delay;
+    let refused = false;
     try {
       const outcome = await attempt();
       if (typeof outcome === "number") return outcome;
-      if (outcome === undefined && !loose) return undefined;
-      // 10071 after a resend, or an answer that cannot be trusted.
-      if (outcome !== "again") loose = true;
-      if (outcome === undefined) wait = 0;
+      if (outcome === "unclear") loose = true;
+      else doubtful = true;
+      refused = outcome === undefined;
     } catch (error) {
       cause = error;
       const { aborted = false } = deadline.signal ?? {};
-      if (error instanceof Fault ? error.sent : aborted) {
-        loose = true;
-        wait = 0;
-      }
+      if (error instanceof Fault ? error.sent : aborted) loose = true;
       if (aborted) break;
       const fatal = fatalFault(error, action, loose);
       if (fatal !== undefined) throw fatal;
@@ -130,20 +132,22 @@ export async function settle(
         cause = undefined;
         await context.link.ready(deadline.left, deadline.signal);
       }
-      if (loose) {
+      if (loose || refused) {
         const found = await lookAtSlots(context, slots, deadline);
         if (found !== "empty") {
-          context.stats.settled++;
+          if (loose || found !== undefined) context.stats.settled++;
           return found;
         }
+        if (refused && await isAnotherLife(context, deadline)) return undefined;
+        if (refused) loose = true;
       }
-      if (wait > 0 || loose) await deadline.pause(delay);
+      await deadline.pause(delay);
     } catch (error) {
       cause = error;
       break;
     }
   }
-  if (!loose) throw notStored(action, deadline, cause);
+  if (!loose && !doubtful) throw notStored(action, deadline, cause);
   context.stats.unknown++;
   throw new OutcomeUnknownError(
     `${action}: commit ${slot.commitId} was sent, but whether it is stored could not be read ` +
@@ -159,29 +163,36 @@ export async function settle(
   );
 }
 
-// Messages of one decision are all in the log or none is, so ours in the first
-// slot tells of all, and another's in any slot refutes all for good.
+// Messages of one decision are all in the log or none is, so ours in one slot
+// tells of all, and another's in one slot refutes all for good.
 async function lookAtSlots(
-  context: Context,
+  { api, eventStream }: Context,
   slots: readonly Slot[],
   deadline: Deadline,
 ): Promise<Outcome | "empty"> {
-  const { api, eventStream } = context;
-  let at = 0;
-  for (const slot of slots) {
-    const found = await api.next(
-      eventStream,
-      slot.expected + 1,
-      slot.subject,
-      deadline,
-    );
-    if (found !== undefined) {
-      const ours = found.headers.get(CommitHeader.commit) === slot.commitId;
-      return ours ? found.sequence - at : undefined;
-    }
-    at++;
+  const found = await Promise.all(
+    slots.map(({ expected, subject }) =>
+      api.next(eventStream, expected + 1, subject, deadline)
+    ),
+  );
+  for (const [i, message] of found.entries()) {
+    if (message === undefined) continue;
+    const ours =
+      message.headers.get(CommitHeader.commit) === slots[i]!.commitId;
+    return ours ? message.sequence - i : undefined;
   }
   return "empty";
+}
+
+// Refused although nothing is in the slot: the stream was deleted and made again,
+// and with it went every copy. A stream of the same life only looks behind.
+async function isAnotherLife(
+  { api, created, eventStream }: Context,
+  deadline: Deadline,
+): Promise<boolean> {
+  if (created === undefined) return false;
+  const info = await api.streamInfo(eventStream, deadline);
+  return info?.["created"] !== created;
 }
 
 // An error that no further attempt can mend. Once a copy is loose, only looking can.
@@ -190,20 +201,6 @@ function fatalFault(error: unknown, action: string, loose: boolean): unknown {
     return undefined;
   }
   if (loose || (error instanceof Fault && error.sent)) return undefined;
-  if (error instanceof Fault && error.kind === "too_large") {
-    return new PayloadTooLargeError(
-      `${action} as it is larger than the server takes`,
-      {
-        cause: error,
-      },
-    );
-  }
-  if (error instanceof Fault && error.kind === "permission") {
-    return new PermissionDeniedError(
-      `${action} as this NATS user may not publish to ${error.subject}, or not receive answers`,
-      { cause: error },
-    );
-  }
   return refusalToError(faultToError(error, action), action);
 }
 

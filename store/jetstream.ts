@@ -105,7 +105,9 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
   readonly #context: Context;
   readonly #positions = new PositionCache(10_000);
   readonly #links: readonly Link[];
-  readonly #running = new Set<Promise<unknown>>();
+  #running = 0;
+  #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
   #closed = false;
 
   private constructor(context: Context, links: readonly Link[]) {
@@ -140,8 +142,14 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
       ? [link]
       : [link, new Link(bulk, { clock })];
     const api = new JetStreamApi(link, apiPrefix);
+    let created: unknown;
     try {
-      await provisionNamespace(api, namespace, options, deadline);
+      ({ created } = await provisionNamespace(
+        api,
+        namespace,
+        options,
+        deadline,
+      ));
     } catch (error) {
       for (const opened of links) await opened.close();
       throw error;
@@ -156,6 +164,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
       namespace,
       eventStream: events,
       snapshotStream: snapshots,
+      created,
       stats: {
         appended: 0,
         conflicts: 0,
@@ -324,15 +333,22 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
    * Ends what runs and waits for it; the connection stays open. Appends that are
    * under way are waited for, as their outcome would be unknown otherwise.
    */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled([...this.#running]);
-    for (const link of this.#links) await link.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /** As {@link JetStreamEventStore.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => this.#onIdle = resolve);
+    }
+    for (const link of this.#links) await link.close();
   }
 
   async #append(draft: CommitDraft, deadline: Deadline): Promise<AppendResult> {
@@ -477,21 +493,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
     return conflict(expected, tail, newer);
   }
 
-  #call<T>(
-    options: CallOptions,
-    action: string,
-    run: (deadline: Deadline) => Promise<T>,
-  ): Promise<T> {
-    const running = this.#run(options, action, run);
-    this.#running.add(running);
-    const ended = () => {
-      this.#running.delete(running);
-    };
-    running.then(ended, ended);
-    return running;
-  }
-
-  async #run<T>(
+  async #call<T>(
     options: CallOptions,
     action: string,
     run: (deadline: Deadline) => Promise<T>,
@@ -503,10 +505,13 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
       checkCall(options),
       signal,
     );
+    this.#running++;
     try {
       return await run(deadline);
     } catch (error) {
       throw this.#translate(error, action);
+    } finally {
+      if (--this.#running === 0) this.#onIdle?.();
     }
   }
 

@@ -490,7 +490,8 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
     for (let i = first; i >= 0 && !done(); i--) {
       const commit = this.#commitAt(actor.sequences[i]!);
       const base = commit.version - commit.events.length;
-      const inside = i === first && to < last && base < to && to <= commit.version;
+      const inside = i === first && to < last && base < to &&
+        to <= commit.version;
       if (commit.version !== version && !inside) {
         throw missing(actor.address, version);
       }

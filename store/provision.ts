@@ -35,6 +35,7 @@ export interface ProvisionOptions {
  * Creates the streams of a namespace where they are missing and checks them.
  * Idempotent; two at once are harmless.
  *
+ * @returns When the event stream was made, which tells one life of it from another.
  * @throws {MisconfiguredError} `misconfigured`: naming stream, field and value.
  * @throws {PermissionDeniedError} `permission_denied`: a stream is missing and
  * this user may not create it.
@@ -47,20 +48,17 @@ export async function provisionNamespace(
   namespace: string,
   options: ProvisionOptions,
   deadline: Deadline,
-): Promise<void> {
+): Promise<{ readonly created: unknown }> {
   const replicas = options.replicas ?? 1;
-  for (
-    const wanted of [
-      eventStream(namespace, replicas),
-      snapshotStream(namespace, replicas),
-    ]
-  ) {
-    const action = `Cannot open namespace "${namespace}"`;
-    try {
-      await ensure(api, wanted, options, deadline, action);
-    } catch (error) {
-      throw refusalToError(faultToError(error, action), action);
-    }
+  const action = `Cannot open namespace "${namespace}"`;
+  const open = (wanted: Wanted) =>
+    ensure(api, wanted, options, deadline, action);
+  try {
+    const { created } = await open(eventStream(namespace, replicas));
+    await open(snapshotStream(namespace, replicas));
+    return { created };
+  } catch (error) {
+    throw refusalToError(faultToError(error, action), action);
   }
 }
 
@@ -146,7 +144,21 @@ function eventStream(namespace: string, replicas: number): Wanted {
   return {
     name,
     config,
+    // First what must not be, as it often forbids something that must.
     rules: [
+      absent("allow_rollup_hdrs"),
+      absent("allow_msg_ttl"),
+      absent("allow_msg_counter"),
+      absent("no_ack"),
+      absent("sealed"),
+      absent("subject_transform"),
+      absent("mirror"),
+      absent("sources"),
+      {
+        field: "persist_mode",
+        ok: (v) => v !== "async",
+        needed: 'not "async"',
+      },
       equal("subjects", [subjects.allEvents]),
       equal("storage", "file"),
       equal("retention", "limits"),
@@ -160,16 +172,6 @@ function eventStream(namespace: string, replicas: number): Wanted {
       equal("deny_purge", true),
       equal("allow_direct", true),
       equal("allow_atomic", true),
-      absent("allow_rollup_hdrs"),
-      absent("allow_msg_ttl"),
-      absent("subject_transform"),
-      absent("mirror"),
-      absent("sources"),
-      {
-        field: "persist_mode",
-        ok: (v) => v !== "async",
-        needed: 'not "async"',
-      },
       {
         field: "republish",
         ok: (v) => {
@@ -206,11 +208,12 @@ function snapshotStream(namespace: string, replicas: number): Wanted {
     },
     // A cache may be limited in any way; it only has to answer.
     rules: [
+      absent("no_ack"),
+      absent("sealed"),
+      absent("subject_transform"),
       equal("subjects", [subjects.allSnapshots]),
       equal("max_msgs_per_subject", 1),
       equal("allow_direct", true),
-      absent("subject_transform"),
-      atLeastReplicas(1),
     ],
   };
 }
@@ -221,7 +224,7 @@ async function ensure(
   options: ProvisionOptions,
   deadline: Deadline,
   action: string,
-): Promise<void> {
+): Promise<Record<string, unknown>> {
   let info = await infoOf(api, wanted.name, deadline, action);
   if (info === undefined) {
     if (options.provision === false) {
@@ -233,6 +236,7 @@ async function ensure(
     info = await create(api, wanted, deadline, action);
   }
   check(wanted, (info["config"] ?? {}) as Record<string, unknown>);
+  return info;
 }
 
 async function infoOf(
@@ -241,15 +245,17 @@ async function infoOf(
   deadline: Deadline,
   action: string,
 ) {
+  // A server without JetStream may be one of several, of which others have it: so
+  // it is asked all the same, but not for long.
+  const info = api.link.connection.info as { jetstream?: boolean } | undefined;
+  const off = info?.jetstream !== true;
+  const patience = off
+    ? new Deadline(deadline.clock, deadline.attempt(1_000), deadline.signal)
+    : deadline;
   try {
-    return await api.streamInfo(name, deadline);
+    return await api.streamInfo(name, patience);
   } catch (error) {
-    const info = api.link.connection.info as
-      | { jetstream?: boolean }
-      | undefined;
-    if (
-      isFault(error, "no_responders", "timeout") && info?.jetstream !== true
-    ) {
+    if (off && isFault(error, "no_responders", "timeout")) {
       throw new UnsupportedServerError(
         `${action} as JetStream is off on this nats-server: start it with -js`,
         { cause: error },
@@ -282,7 +288,8 @@ async function create(
       error.error.err_code === ApiCode.subjectOverlap
     ) {
       throw new MisconfiguredError(
-        `${action} as another stream already takes its subjects (${error.error.description})`,
+        `${action} as another stream already takes the subjects of ${wanted.name} ` +
+          `(${error.error.description}): find it with "nats stream ls" and narrow its subjects`,
         { cause: error },
       );
     }
@@ -296,7 +303,8 @@ function check(wanted: Wanted, config: Record<string, unknown>): void {
     if (ok(found)) continue;
     throw new MisconfiguredError(
       `Cannot use stream ${wanted.name} as its ${field} breaks a promise: ` +
-        `found ${JSON.stringify(found)}, needed ${needed}`,
+        `found ${JSON.stringify(found) ?? "nothing"}, needed ${needed}; ` +
+        'change it on the server (as with "nats stream edit"): Aether never changes a stream that is there',
       { details: { stream: wanted.name, field, found: found ?? null, needed } },
     );
   }

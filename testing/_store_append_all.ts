@@ -17,7 +17,11 @@ export function testAppendAll(suite: Suite): void {
       await t.store.append("account-bob", deposits(1, 2));
       const commitId = ulid();
       const results = await t.store.appendAll([
-        { actorId: "account-ada", events: deposits(1), expectedVersion: "no_stream" },
+        {
+          actorId: "account-ada",
+          events: deposits(1),
+          expectedVersion: "no_stream",
+        },
         { actorId: "account-bob", events: deposits(3, 4), expectedVersion: 2 },
         { actorId: "order-1", events: deposits(5) },
       ], { commitId, metadata: { correlationId: "c" } });
@@ -50,7 +54,11 @@ export function testAppendAll(suite: Suite): void {
         for (const place of [0, 1, 2]) {
           const appends = [
             { actorId: "account-ada", events: deposits(1) },
-            { actorId: "account-bob", events: deposits(1), expectedVersion: "no_stream" as const },
+            {
+              actorId: "account-bob",
+              events: deposits(1),
+              expectedVersion: "no_stream" as const,
+            },
           ];
           const error = await conflicting(() =>
             t.store.appendAll(
@@ -135,37 +143,52 @@ export function testAppendAll(suite: Suite): void {
     suite.test("of many over the same actors one wins", async (t) => {
       const stores = [t.store, await t.another()];
       const calls = Array.from({ length: 16 }, (_, i) => {
-        const appends = ["account-ada", "account-bob", "account-cyd"].map((actorId) => ({
+        const appends = ["account-ada", "account-bob", "account-cyd"].map((
+          actorId,
+        ) => ({
           actorId,
           events: deposits(i),
           expectedVersion: 0,
         }));
-        return stores[i % 2]!.appendAll(i % 3 === 0 ? appends.reverse() : appends);
+        return stores[i % 2]!.appendAll(
+          i % 3 === 0 ? appends.reverse() : appends,
+        );
       });
       const { errors, values } = await settle(calls);
       assert.equal(values.length, 1);
-      for (const error of errors) assert.ok(error instanceof VersionConflictError, `${error}`);
+      for (const error of errors) {
+        assert.ok(error instanceof VersionConflictError, `${error}`);
+      }
       const all = await collect(t.store.read());
       assert.deepEqual(all, values[0]!.flatMap(({ events }) => events));
     });
 
     suite.test("beside single appends, versions stay whole", async (t) => {
       const stores = [t.store, await t.another()];
-      const transfers = Array.from({ length: 8 }, (_, i) =>
-        stores[i % 2]!.appendAll([
-          { actorId: "account-ada", events: deposits(-1) },
-          { actorId: "account-bob", events: deposits(1) },
-        ]));
+      const transfers = Array.from(
+        { length: 8 },
+        (_, i) =>
+          stores[i % 2]!.appendAll([
+            { actorId: "account-ada", events: deposits(-1) },
+            { actorId: "account-bob", events: deposits(1) },
+          ]),
+      );
       const singles = Array.from(
         { length: 8 },
         (_, i) => stores[i % 2]!.append("account-ada", deposits(0)),
       );
-      const both = await settle(transfers);
-      const one = await settle(singles);
+      const [both, one] = await Promise.all([
+        settle(transfers),
+        settle(singles),
+      ]);
       for (const error of [...both.errors, ...one.errors]) {
         assert.ok(error instanceof VersionConflictError, `${error}`);
       }
-      await assertLog(t.store, "account-ada", both.values.length + one.values.length);
+      await assertLog(
+        t.store,
+        "account-ada",
+        both.values.length + one.values.length,
+      );
       await assertLog(t.store, "account-bob", both.values.length);
     });
   });

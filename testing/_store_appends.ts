@@ -1,7 +1,14 @@
 /** What an append stores and answers. */
 import assert from "node:assert/strict";
 import { type Event, isUlid, ulid } from "../event/mod.ts";
-import { assertLog, collect, conflicting, deposits, refused, type Suite } from "./_suite.ts";
+import {
+  assertLog,
+  collect,
+  conflicting,
+  deposits,
+  refused,
+  type Suite,
+} from "./_suite.ts";
 
 export function testAppends(suite: Suite): void {
   suite.group("append() and saveEvent()", () => {
@@ -17,7 +24,9 @@ export function testAppends(suite: Suite): void {
       const result = await store.append("account-ada", deposits(1, 2));
       assert.deepEqual(await store.getEvents("account-ada"), result.events);
       assert.deepEqual(
-        result.events.map((event) => [event.version, event.eventType, event.actorId]),
+        result.events.map((
+          event,
+        ) => [event.version, event.eventType, event.actorId]),
         [[1, "Deposited", "account-ada"], [2, "Deposited", "account-ada"]],
       );
       for (const event of result.events) {
@@ -34,7 +43,9 @@ export function testAppends(suite: Suite): void {
       for (const { id, timestamp } of events) {
         assert.ok(isUlid(id), id);
         assert.ok(timestamp instanceof Date);
-        assert.ok(timestamp.getTime() >= before && timestamp.getTime() <= after);
+        assert.ok(
+          timestamp.getTime() >= before && timestamp.getTime() <= after,
+        );
       }
     });
 
@@ -54,7 +65,9 @@ export function testAppends(suite: Suite): void {
 
     suite.test("keeps the commit id it is given", async ({ store }) => {
       const commitId = ulid();
-      const result = await store.append("account-ada", deposits(1), { commitId });
+      const result = await store.append("account-ada", deposits(1), {
+        commitId,
+      });
       assert.equal(result.commitId, commitId);
       const { commits } = await store.load("account-ada");
       assert.equal(commits[0]!.commitId, commitId);
@@ -95,11 +108,16 @@ export function testAppends(suite: Suite): void {
     });
 
     suite.test("stores several events as one commit, next to each other", async (t) => {
-      const { sequence } = await t.store.append("account-ada", deposits(1, 2, 3));
+      const { sequence } = await t.store.append(
+        "account-ada",
+        deposits(1, 2, 3),
+      );
       await t.store.append("account-bob", deposits(4));
       const all = await collect(t.store.read());
       assert.deepEqual(
-        all.map((event) => [event.actorId, event.version, event.sequence === sequence]),
+        all.map((
+          event,
+        ) => [event.actorId, event.version, event.sequence === sequence]),
         [
           ["account-ada", 1, true],
           ["account-ada", 2, true],
@@ -124,12 +142,18 @@ export function testAppends(suite: Suite): void {
 
     suite.test("refuses no events at all", async ({ store }) => {
       await refused("invalid_argument", () => store.append("account-ada", []));
-      await refused("invalid_argument", () => store.append("account-ada", [], { fence: false }));
+      await refused(
+        "invalid_argument",
+        () => store.append("account-ada", [], { fence: false }),
+      );
       assert.deepEqual((await store.load("account-ada")).position.trail, []);
     });
 
     suite.test("says where the log ends, in its position", async ({ store }) => {
-      const { position, sequence } = await store.append("account-ada", deposits(1, 2));
+      const { position, sequence } = await store.append(
+        "account-ada",
+        deposits(1, 2),
+      );
       assert.deepEqual(position, {
         actorId: "account-ada",
         version: 2,
@@ -164,7 +188,10 @@ export function testAppends(suite: Suite): void {
       const sequences: number[] = [];
       for (let i = 0; i < 20; i++) {
         const store = i % 2 === 0 ? t.store : other;
-        const { sequence } = await store.append(`account-${i % 3}`, deposits(i));
+        const { sequence } = await store.append(
+          `account-${i % 3}`,
+          deposits(i),
+        );
         sequences.push(sequence);
       }
       for (let i = 1; i < sequences.length; i++) {
@@ -195,7 +222,10 @@ export function testAppends(suite: Suite): void {
         await store.append("account-ada", deposits(1), { commands });
       }
       const { commits } = await store.load("account-ada");
-      assert.deepEqual(commits.map((commit) => commit.commands), [[], ...answers]);
+      assert.deepEqual(commits.map((commit) => commit.commands), [
+        [],
+        ...answers,
+      ]);
       const after = await store.load("account-ada", { after: none.position });
       assert.deepEqual(after.commits.map((commit) => commit.commands), answers);
     });
@@ -206,7 +236,10 @@ export function testAppends(suite: Suite): void {
         { ...deposits(2)[0]!, commandId: "own" },
       ], { commands: [{ id: "command-1", events: 2 }] });
       const events = await store.getEvents("account-ada");
-      assert.deepEqual(events.map((event) => event.commandId), ["command-1", "own"]);
+      assert.deepEqual(events.map((event) => event.commandId), [
+        "command-1",
+        "own",
+      ]);
     });
 
     const badCommands: [string, { id: string; events: number }[]][] = [
@@ -230,7 +263,9 @@ export function testAppends(suite: Suite): void {
     });
 
     suite.test("refuses a commit id that is not a ULID", async ({ store }) => {
-      for (const commitId of ["", "7", "a\r\nb", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ"]) {
+      for (
+        const commitId of ["", "7", "a\r\nb", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ"]
+      ) {
         await refused(
           "invalid_argument",
           () => store.append("account-ada", deposits(1), { commitId }),
@@ -256,13 +291,19 @@ export function testAppends(suite: Suite): void {
       assert.deepEqual(gap.newerEvents, []);
       const repeat = await conflicting(() => store.saveEvent(savable(3)));
       assert.deepEqual([repeat.expectedVersion, repeat.actualVersion], [2, 3]);
-      assert.deepEqual(repeat.newerEvents, await store.getEvents("account-ada", 3));
+      assert.deepEqual(
+        repeat.newerEvents,
+        await store.getEvents("account-ada", 3),
+      );
       await assertLog(store, "account-ada", 3);
     });
 
     suite.test("saveEvent() refuses versions that are none", async ({ store }) => {
       for (const version of [0, -1, 1.5, NaN, Infinity, 2 ** 53]) {
-        await refused("invalid_argument", () => store.saveEvent(savable(version)));
+        await refused(
+          "invalid_argument",
+          () => store.saveEvent(savable(version)),
+        );
       }
       await refused(
         "invalid_argument",
@@ -284,7 +325,10 @@ export function testAppends(suite: Suite): void {
         ["metadata", { metadata: { userId: 7 } }],
       ];
       for (const [field, change] of bad) {
-        const { version: _version, ...event } = { ...savable(1), ...change } as Event;
+        const { version: _version, ...event } = {
+          ...savable(1),
+          ...change,
+        } as Event;
         const error = await refused(
           "invalid_argument",
           () => store.append("account-ada", [event]),

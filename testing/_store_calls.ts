@@ -18,7 +18,9 @@ export function testCalls(suite: Suite): void {
     for (const [method, call] of CALLS) {
       suite.test(`${method} refuses timeouts that are none`, async ({ store }) => {
         await store.append("account-ada", deposits(1));
-        for (const timeout of [0, -1, 0.5, 300_001, NaN, Infinity, "10", null]) {
+        for (
+          const timeout of [0, -1, 0.5, 300_001, NaN, Infinity, "10", null]
+        ) {
           await refused(
             "invalid_argument",
             () => call(store, { timeout: timeout as number }),
@@ -44,12 +46,16 @@ export function testCalls(suite: Suite): void {
 
     for (const where of [{}, { type: "account" }, { actorId: "account-0" }]) {
       suite.test(`read(${JSON.stringify(where)}) ends when it is aborted`, async ({ store }) => {
-        for (let i = 0; i < 8; i++) await store.append(`account-${i % 2}`, someDeposits(50));
+        for (let i = 0; i < 8; i++) {
+          await store.append(`account-${i % 2}`, someDeposits(50));
+        }
         const controller = new AbortController();
         const reason = new Error("enough");
         let seen = 0;
         await assert.rejects(async () => {
-          for await (const event of store.read({ ...where, signal: controller.signal })) {
+          for await (
+            const event of store.read({ ...where, signal: controller.signal })
+          ) {
             assert.ok(event.version > 0);
             if (++seen === 5) controller.abort(reason);
           }
@@ -61,12 +67,16 @@ export function testCalls(suite: Suite): void {
     }
 
     suite.test("listActors() ends when it is aborted", async ({ store }) => {
-      for (let i = 0; i < 40; i++) await store.append(`account-${i}`, deposits(i));
+      for (let i = 0; i < 40; i++) {
+        await store.append(`account-${i}`, deposits(i));
+      }
       const controller = new AbortController();
       const reason = new Error("enough");
       let seen = 0;
       await assert.rejects(async () => {
-        for await (const actorId of store.listActors({ signal: controller.signal })) {
+        for await (
+          const actorId of store.listActors({ signal: controller.signal })
+        ) {
           assert.equal(actorId, `account-${seen}`);
           if (++seen === 3) controller.abort(reason);
         }
@@ -85,7 +95,9 @@ export function testCalls(suite: Suite): void {
           t.store.append(actorId, deposits(1), { signal: controller.signal }),
         ]);
         // Sooner or later within the call, by turns of the event loop.
-        for (let turn = 0; turn < round; turn++) await new Promise((next) => setTimeout(next, 0));
+        for (let turn = 0; turn < round; turn++) {
+          await new Promise((next) => setTimeout(next, 0));
+        }
         controller.abort(reason);
         const { errors: [error], values: [result] } = await appending;
         const unknown = error instanceof AetherError && error.ambiguous;
@@ -103,7 +115,9 @@ export function testCalls(suite: Suite): void {
       const store = await t.another();
       await store.getLatestVersion("account-ada");
       await store.close();
-      for (const [, call] of CALLS) await refused("closed", () => call(store, {}));
+      for (const [, call] of CALLS) {
+        await refused("closed", () => call(store, {}));
+      }
       await assertLog(t.store, "account-ada", 1);
     });
 
@@ -130,7 +144,10 @@ export function testCalls(suite: Suite): void {
       const store = await t.another();
       await store.getLatestVersion("account-0");
       const appending = Promise.allSettled(
-        Array.from({ length: 32 }, (_, i) => store.append(`account-${i}`, deposits(i))),
+        Array.from(
+          { length: 32 },
+          (_, i) => store.append(`account-${i}`, deposits(i)),
+        ),
       );
       await store.close();
       for (const [i, result] of (await appending).entries()) {
@@ -147,9 +164,13 @@ export function testCalls(suite: Suite): void {
     });
 
     suite.test("ends readings, and none looks complete that is not", async (t) => {
-      for (let i = 0; i < 40; i++) await t.store.append("account-ada", someDeposits(50));
+      for (let i = 0; i < 40; i++) {
+        await t.store.append("account-ada", someDeposits(50));
+      }
       const store = await t.another();
-      for (const where of [{}, { type: "account" }, { actorId: "account-ada" }]) {
+      for (
+        const where of [{}, { type: "account" }, { actorId: "account-ada" }]
+      ) {
         const closing = await t.another();
         const reading = closing.read(where)[Symbol.asyncIterator]();
         assert.equal((await reading.next()).value.version, 1);
@@ -157,7 +178,11 @@ export function testCalls(suite: Suite): void {
         let seen = 1;
         let closed: unknown;
         try {
-          for (let next = await reading.next(); !next.done; next = await reading.next()) seen++;
+          for (
+            let next = await reading.next();
+            !next.done;
+            next = await reading.next()
+          ) seen++;
         } catch (error) {
           closed = error;
         }
@@ -192,16 +217,37 @@ const saved: Event = {
 
 const CALLS: readonly [string, Call][] = [
   ["saveEvent()", (store, options) => store.saveEvent(saved, options)],
-  ["append()", (store, options) => store.append("account-new", deposits(1), options)],
-  ["append() of a fence", (store, options) =>
-    store.append("account-new", [], { ...options, fence: true })],
-  ["appendAll()", (store, options) =>
-    store.appendAll([{ actorId: "account-new", events: deposits(1) }], options)],
-  ["getEvents()", (store, options) => store.getEvents("account-ada", 0, options)],
-  ["getLatestVersion()", (store, options) => store.getLatestVersion("account-ada", options)],
+  [
+    "append()",
+    (store, options) => store.append("account-new", deposits(1), options),
+  ],
+  [
+    "append() of a fence",
+    (store, options) =>
+      store.append("account-new", [], { ...options, fence: true }),
+  ],
+  [
+    "appendAll()",
+    (store, options) =>
+      store.appendAll(
+        [{ actorId: "account-new", events: deposits(1) }],
+        options,
+      ),
+  ],
+  [
+    "getEvents()",
+    (store, options) => store.getEvents("account-ada", 0, options),
+  ],
+  [
+    "getLatestVersion()",
+    (store, options) => store.getLatestVersion("account-ada", options),
+  ],
   ["read()", (store, options) => collect(store.read(options))],
-  ["read() of an actor", (store, options) =>
-    collect(store.read({ ...options, actorId: "account-ada" }))],
+  [
+    "read() of an actor",
+    (store, options) =>
+      collect(store.read({ ...options, actorId: "account-ada" })),
+  ],
   ["listActors()", (store, options) => collect(store.listActors(options))],
   ["load()", (store, options) => store.load("account-ada", options)],
   ["saveSnapshot()", (store, options) =>
@@ -211,5 +257,8 @@ const CALLS: readonly [string, Call][] = [
       state: 1,
       timestamp: new Date(1_700_000_000_000),
     }, options)],
-  ["getLatestSnapshot()", (store, options) => store.getLatestSnapshot("account-ada", options)],
+  [
+    "getLatestSnapshot()",
+    (store, options) => store.getLatestSnapshot("account-ada", options),
+  ],
 ];

@@ -1,6 +1,6 @@
 /** Each kind of expectation, right and wrong. */
 import assert from "node:assert/strict";
-import type { StoredEvent } from "../event/mod.ts";
+import { AetherError, type StoredEvent } from "../event/mod.ts";
 import type { ActorPosition, ExpectedVersion } from "../store/mod.ts";
 import {
   assertLog,
@@ -8,6 +8,7 @@ import {
   conflicting,
   deposits,
   refused,
+  settle,
   someDeposits,
   type Suite,
 } from "./_suite.ts";
@@ -37,18 +38,27 @@ const ROWS: readonly Row[] = [
   { expects: "version 4", has: 3, expectation: () => 4, conflict: [] },
   { expects: "version 1", has: 0, expectation: () => 1, conflict: [] },
   { expects: '"no_stream"', has: 0, expectation: () => "no_stream" },
-  { expects: '"no_stream"', has: 2, expectation: () => "no_stream", conflict: [1, 2] },
+  {
+    expects: '"no_stream"',
+    has: 2,
+    expectation: () => "no_stream",
+    conflict: [1, 2],
+  },
   { expects: '"exists"', has: 1, expectation: () => "exists" },
   { expects: '"exists"', has: 0, expectation: () => "exists", conflict: [] },
   { expects: "its position", has: 0, expectation: (at) => at[0]! },
   { expects: "its position", has: 3, expectation: (at) => at[3]! },
-  { expects: "an older position", has: 3, expectation: (at) => at[1]!, conflict: [2, 3] },
-  { expects: "no commit", has: 3, expectation: (at) => at[0]!, conflict: [1, 2, 3] },
   {
-    expects: "a position ahead of the log",
-    has: 1,
-    expectation: ([, at]) => ({ ...at!, version: 9, trail: [at!.trail[0]! + 1_000] }),
-    conflict: [],
+    expects: "an older position",
+    has: 3,
+    expectation: (at) => at[1]!,
+    conflict: [2, 3],
+  },
+  {
+    expects: "no commit",
+    has: 3,
+    expectation: (at) => at[0]!,
+    conflict: [1, 2, 3],
   },
 ];
 
@@ -59,35 +69,54 @@ export function testExpectations(suite: Suite): void {
       suite.test(`${row.expects} ${outcome} by ${row.has} events`, async (t) => {
         const positions = [(await t.store.load("account-ada")).position];
         for (let i = 1; i <= row.has; i++) {
-          positions.push((await t.store.append("account-ada", deposits(i))).position);
+          positions.push(
+            (await t.store.append("account-ada", deposits(i))).position,
+          );
         }
         // Somebody else's commits must not matter.
         await t.store.append("account-bob", deposits(7));
         const expectedVersion = row.expectation(positions, t);
-        const options = expectedVersion === undefined ? {} : { expectedVersion };
+        const options = expectedVersion === undefined
+          ? {}
+          : { expectedVersion };
         for (const store of [t.store, await t.another()]) {
           if (row.conflict !== undefined) {
-            const error = await conflicting(() => store.append("account-ada", deposits(9), options));
+            const error = await conflicting(() =>
+              store.append("account-ada", deposits(9), options)
+            );
             assert.equal(error.actorId, "account-ada");
             assert.equal(error.actualVersion, row.has);
             assert.equal(
               error.expectedVersion,
-              typeof expectedVersion === "object" ? expectedVersion.version : expectedVersion,
+              typeof expectedVersion === "object"
+                ? expectedVersion.version
+                : expectedVersion,
             );
             const newer = error.newerEvents as readonly StoredEvent[];
             assert.deepEqual(newer.map((event) => event.version), row.conflict);
             const from = row.conflict[0];
             if (from !== undefined) {
-              assert.deepEqual(newer, await store.getEvents("account-ada", from));
+              assert.deepEqual(
+                newer,
+                await store.getEvents("account-ada", from),
+              );
             }
             assert.equal(error.retryable, true);
             continue;
           }
-          const result = await store.append("account-ada", deposits(9), options);
+          const result = await store.append(
+            "account-ada",
+            deposits(9),
+            options,
+          );
           assert.equal(result.version, row.has + 1);
           break;
         }
-        await assertLog(t.store, "account-ada", row.has + (row.conflict === undefined ? 1 : 0));
+        await assertLog(
+          t.store,
+          "account-ada",
+          row.has + (row.conflict === undefined ? 1 : 0),
+        );
       });
     }
 
@@ -126,6 +155,25 @@ export function testExpectations(suite: Suite): void {
       assert.equal(newer.length, 256);
       assert.equal(newer[0]!.version, 11);
       assert.equal(newer.at(-1)!.version, 266);
+    });
+
+    suite.test("a position ahead of the log stores nothing", async (t) => {
+      const { position, sequence } = await t.store.append(
+        "account-ada",
+        deposits(1),
+      );
+      const ahead = { ...position, version: 9, trail: [sequence + 1_000] };
+      const { errors: [error] } = await settle([
+        t.store.append("account-ada", deposits(2), {
+          expectedVersion: ahead,
+          timeout: 1_000,
+        }),
+      ]);
+      // No store returned that position to this log. One that keeps its log on
+      // servers may not be sure that it asked the right one, and says so.
+      assert.ok(error instanceof AetherError);
+      assert.match(error.code, /^(version_conflict|outcome_unknown)$/);
+      await assertLog(await t.another(), "account-ada", 1);
     });
 
     suite.test("an expectation that is none is refused", async ({ store }) => {

@@ -1,6 +1,13 @@
 /** A log that somebody has tampered with: found loudly, and nobody else harmed. */
 import assert from "node:assert/strict";
-import { cloudEventsCodec, CommitHeader, type Event, EVENT_BATCH, ONE_EVENT, ulid } from "../event/mod.ts";
+import {
+  cloudEventsCodec,
+  CommitHeader,
+  type Event,
+  EVENT_BATCH,
+  ONE_EVENT,
+  ulid,
+} from "../event/mod.ts";
 import {
   assertLog,
   type Case,
@@ -23,11 +30,20 @@ interface Broken {
 }
 
 const BROKEN: readonly Broken[] = [
-  { what: "an unknown content-type", unreadable: true, contentType: "text/plain", body: one({}) },
+  {
+    what: "an unknown content-type",
+    unreadable: true,
+    contentType: "text/plain",
+    body: one({}),
+  },
   { what: "no content-type", unreadable: true, contentType: "", body: one({}) },
   { what: "a body that is no JSON", unreadable: true, body: text("{not JSON") },
   { what: "an empty body", unreadable: true, body: text("") },
-  { what: "a body that is no event", unreadable: true, body: text('{"specversion":"1.0"}') },
+  {
+    what: "a body that is no event",
+    unreadable: true,
+    body: text('{"specversion":"1.0"}'),
+  },
   {
     what: "a body that is no UTF-8",
     unreadable: true,
@@ -42,7 +58,11 @@ const BROKEN: readonly Broken[] = [
     unreadable: true,
     body: replaced('"amount"', '"__proto__"'),
   },
-  { what: "an event of another actor", unreadable: true, body: one({ actorId: "account-bob" }) },
+  {
+    what: "an event of another actor",
+    unreadable: true,
+    body: one({ actorId: "account-bob" }),
+  },
   {
     what: "no commit id",
     unreadable: true,
@@ -95,12 +115,18 @@ export function testFaults(suite: Suite): void {
           for (const store of [t.store, await t.another()]) {
             await assertCorrupt(store);
             if (unreadable) {
-              await refused("corrupt_log", () => store.getLatestVersion("account-ada"));
+              await refused(
+                "corrupt_log",
+                () => store.getLatestVersion("account-ada"),
+              );
               await refused("corrupt_log", () => collect(store.read()));
               for (const expectedVersion of ["any", 2, 3] as const) {
                 await refused(
                   "corrupt_log",
-                  () => store.append("account-ada", deposits(9), { expectedVersion }),
+                  () =>
+                    store.append("account-ada", deposits(9), {
+                      expectedVersion,
+                    }),
                 );
               }
             }
@@ -149,7 +175,9 @@ export function testFaults(suite: Suite): void {
           assert.deepEqual(events.map((event) => event.commitId), [commitId]);
           await assertLog(store, "account-ada", 3);
         }
-        const next = await t.store.append("account-ada", deposits(4), { expectedVersion: 3 });
+        const next = await t.store.append("account-ada", deposits(4), {
+          expectedVersion: 3,
+        });
         assert.equal(next.version, 4);
         await assertLog(await t.another(), "account-ada", 4);
       });
@@ -158,15 +186,25 @@ export function testFaults(suite: Suite): void {
 
   if (deleteCommit !== undefined) {
     suite.group("a missing message", () => {
-      for (const [what, index] of [["first", 0], ["middle", 12], ["last but one", 23]] as const) {
+      for (
+        const [what, index] of [["first", 0], ["middle", 12], [
+          "last but one",
+          23,
+        ]] as const
+      ) {
         suite.test(`the ${what}, is found, and harms nobody else`, async (t) => {
           await t.store.append("account-bob", deposits(1));
           const sequences: number[] = [];
           for (let i = 0; i < 25; i++) {
-            sequences.push((await t.store.append("account-ada", someDeposits(1 + i % 2))).sequence);
+            sequences.push(
+              (await t.store.append("account-ada", someDeposits(1 + i % 2)))
+                .sequence,
+            );
           }
           await deleteCommit.call(suite.faults, t.namespace, sequences[index]!);
-          for (const store of [t.store, await t.another()]) await assertCorrupt(store);
+          for (const store of [t.store, await t.another()]) {
+            await assertCorrupt(store);
+          }
           await assertUnharmed(t);
         });
       }
@@ -178,7 +216,9 @@ export function testFaults(suite: Suite): void {
         await deleteCommit.call(suite.faults, t.namespace, fence.sequence);
         for (const store of [t.store, await t.another()]) {
           assert.deepEqual(
-            (await store.getEvents("account-ada")).map((event) => event.version),
+            (await store.getEvents("account-ada")).map((event) =>
+              event.version
+            ),
             [1, 2],
           );
           assert.equal((await store.load("account-ada")).commits.length, 2);
@@ -203,7 +243,9 @@ export function testFaults(suite: Suite): void {
 
       suite.test("lies before a snapshot: the actor can be loaded", async (t) => {
         const { sequence } = await t.store.append("account-ada", deposits(1));
-        for (let i = 2; i <= 4; i++) await t.store.append("account-ada", deposits(i));
+        for (let i = 2; i <= 4; i++) {
+          await t.store.append("account-ada", deposits(i));
+        }
         await t.store.saveSnapshot({
           actorId: "account-ada",
           version: 3,
@@ -211,10 +253,15 @@ export function testFaults(suite: Suite): void {
           timestamp: new Date(),
         });
         await deleteCommit.call(suite.faults, t.namespace, sequence);
-        const { commits, snapshot } = await (await t.another()).load("account-ada");
+        const { commits, snapshot } = await (await t.another()).load(
+          "account-ada",
+        );
         assert.equal(snapshot?.version, 3);
         assert.deepEqual(commits.map(({ version }) => version), [4]);
-        await refused("corrupt_log", () => t.store.load("account-ada", { schema: false }));
+        await refused(
+          "corrupt_log",
+          () => t.store.load("account-ada", { schema: false }),
+        );
       });
     });
   }
@@ -226,11 +273,16 @@ export function testFaults(suite: Suite): void {
         const { position } = await t.store.append("account-ada", deposits(3));
         await recreate.call(suite.faults, t.namespace);
         const error = await conflicting(() =>
-          t.store.append("account-ada", deposits(4), { expectedVersion: position })
+          t.store.append("account-ada", deposits(4), {
+            expectedVersion: position,
+          })
         );
         assert.equal(error.actualVersion, 0);
         const other = await t.another();
-        await refused("corrupt_log", () => other.load("account-ada", { after: position }));
+        await refused(
+          "corrupt_log",
+          () => other.load("account-ada", { after: position }),
+        );
         assert.deepEqual(await collect(other.read()), []);
       });
 
@@ -239,7 +291,9 @@ export function testFaults(suite: Suite): void {
         await recreate.call(suite.faults, t.namespace);
         const { version } = await t.store.append("account-ada", deposits(1));
         assert.equal(version, 1);
-        const bob = await t.store.append("account-bob", deposits(1), { expectedVersion: 0 });
+        const bob = await t.store.append("account-bob", deposits(1), {
+          expectedVersion: 0,
+        });
         assert.equal(bob.version, 1);
         await assertLog(await t.another(), "account-ada", 1);
       });
@@ -259,13 +313,20 @@ async function assertCorrupt(store: Store): Promise<void> {
   await refused("corrupt_log", () => store.load(actorId));
   await refused("corrupt_log", () => store.getEvents(actorId));
   await refused("corrupt_log", () => collect(store.read({ actorId })));
-  await refused("corrupt_log", () => collect(store.read({ actorId, direction: "backward" })));
+  await refused(
+    "corrupt_log",
+    () => collect(store.read({ actorId, direction: "backward" })),
+  );
 }
 
 async function assertUnharmed(t: Case): Promise<void> {
-  const { version } = await t.store.append("account-bob", deposits(2), { expectedVersion: 1 });
+  const { version } = await t.store.append("account-bob", deposits(2), {
+    expectedVersion: 1,
+  });
   assert.equal(version, 2);
-  for (const store of [t.store, await t.another()]) await assertLog(store, "account-bob", 2);
+  for (const store of [t.store, await t.another()]) {
+    await assertLog(store, "account-bob", 2);
+  }
   assert.deepEqual(
     (await collect(t.store.listActors())).toSorted(),
     ["account-ada", "account-bob"],
@@ -273,16 +334,21 @@ async function assertUnharmed(t: Case): Promise<void> {
 }
 
 function one(change: Partial<Event>): (namespace: string) => Uint8Array {
-  return (namespace) => cloudEventsCodec.encode(namespace, [eventOf(change)]).body;
+  return (namespace) =>
+    cloudEventsCodec.encode(namespace, [eventOf(change)]).body;
 }
 
 function several(...versions: number[]): (namespace: string) => Uint8Array {
   return (namespace) =>
-    cloudEventsCodec.encode(namespace, versions.map((version) => eventOf({ version }))).body;
+    cloudEventsCodec.encode(
+      namespace,
+      versions.map((version) => eventOf({ version })),
+    ).body;
 }
 
 function replaced(what: string, by: string): (namespace: string) => Uint8Array {
-  return (namespace) => text(new TextDecoder().decode(one({})(namespace)).replace(what, by))();
+  return (namespace) =>
+    text(new TextDecoder().decode(one({})(namespace)).replace(what, by))();
 }
 
 function text(body: string): () => Uint8Array {

@@ -1,6 +1,12 @@
 /** Commits without events: they take a place in the log, never a version. */
 import assert from "node:assert/strict";
-import { assertLog, collect, conflicting, deposits, type Suite } from "./_suite.ts";
+import {
+  assertLog,
+  collect,
+  conflicting,
+  deposits,
+  type Suite,
+} from "./_suite.ts";
 
 export function testFences(suite: Suite): void {
   suite.group("a commit without events", () => {
@@ -31,7 +37,9 @@ export function testFences(suite: Suite): void {
         expectedVersion: position,
       });
       const error = await conflicting(() =>
-        t.store.append("account-ada", deposits(2), { expectedVersion: position })
+        t.store.append("account-ada", deposits(2), {
+          expectedVersion: position,
+        })
       );
       assert.deepEqual([error.expectedVersion, error.actualVersion], [1, 1]);
       assert.deepEqual(error.newerEvents, []);
@@ -46,7 +54,10 @@ export function testFences(suite: Suite): void {
       const { position } = await t.store.append("account-ada", deposits(1));
       await t.store.append("account-ada", deposits(2));
       const error = await conflicting(() =>
-        t.store.append("account-ada", [], { fence: true, expectedVersion: position })
+        t.store.append("account-ada", [], {
+          fence: true,
+          expectedVersion: position,
+        })
       );
       assert.equal(error.actualVersion, 2);
       assert.equal((await t.store.load("account-ada")).commits.length, 2);
@@ -83,7 +94,10 @@ export function testFences(suite: Suite): void {
 
     suite.test("is loaded, with the commands it answers", async (t) => {
       const before = await t.store.append("account-ada", deposits(1));
-      const rejected = { reason: "insufficient_funds", message: "balance is 1" };
+      const rejected = {
+        reason: "insufficient_funds",
+        message: "balance is 1",
+      };
       const commands = [
         { id: "no-op", events: 0 },
         { id: "refused", events: 0, rejected },
@@ -93,7 +107,9 @@ export function testFences(suite: Suite): void {
         commands,
       });
       for (const store of [t.store, await t.another()]) {
-        const loaded = await store.load("account-ada", { after: before.position });
+        const loaded = await store.load("account-ada", {
+          after: before.position,
+        });
         assert.deepEqual(loaded.position, fence.position);
         assert.equal(loaded.commits.length, 1);
         const { at, ...commit } = loaded.commits[0]!;
@@ -115,7 +131,9 @@ export function testFences(suite: Suite): void {
       }
       const other = await t.another();
       await assertLog(other, "account-ada", 3);
-      const result = await other.append("account-ada", deposits(4), { expectedVersion: 3 });
+      const result = await other.append("account-ada", deposits(4), {
+        expectedVersion: 3,
+      });
       assert.equal(result.version, 4);
       const last = await collect(
         other.read({ actorId: "account-ada", direction: "backward", limit: 2 }),
@@ -124,7 +142,9 @@ export function testFences(suite: Suite): void {
     });
 
     suite.test("with events beside it, `fence` changes nothing", async ({ store }) => {
-      const { version } = await store.append("account-ada", deposits(1), { fence: true });
+      const { version } = await store.append("account-ada", deposits(1), {
+        fence: true,
+      });
       assert.equal(version, 1);
       await assertLog(store, "account-ada", 1);
     });

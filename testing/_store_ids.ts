@@ -91,7 +91,9 @@ export function testIds(suite: Suite): void {
           "version_conflict",
           () => t.store.append(actorId, deposits(2), { expectedVersion: 0 }),
         );
-        const { version } = await t.store.append(actorId, deposits(2), { expectedVersion: 1 });
+        const { version } = await t.store.append(actorId, deposits(2), {
+          expectedVersion: 1,
+        });
         assert.equal(version, 2);
       }
     });
@@ -104,16 +106,27 @@ export function testIds(suite: Suite): void {
           () => store.append(actorId, deposits(1)),
           () => store.appendAll([{ actorId, events: deposits(1) }]),
           () =>
-            store.saveEvent({ id: "e", eventType: "E", actorId, version: 1, data: 1, timestamp }),
+            store.saveEvent({
+              id: "e",
+              eventType: "E",
+              actorId,
+              version: 1,
+              data: 1,
+              timestamp,
+            }),
           () => store.getEvents(actorId),
           () => store.getLatestVersion(actorId),
           () => store.load(actorId),
-          () => store.saveSnapshot({ actorId, version: 1, state: 1, timestamp }),
+          () =>
+            store.saveSnapshot({ actorId, version: 1, state: 1, timestamp }),
           () => store.getLatestSnapshot(actorId),
         ];
         for (const call of calls) await refused("invalid_argument", call);
         if (actorId !== undefined) {
-          await refused("invalid_argument", () => collect(store.read({ actorId })));
+          await refused(
+            "invalid_argument",
+            () => collect(store.read({ actorId })),
+          );
         }
         assert.deepEqual(await collect(store.listActors()), []);
       });
@@ -138,7 +151,11 @@ export function testIds(suite: Suite): void {
       for (const actorId of [composed, decomposed]) {
         await assertLog(t.store, actorId, 3);
         const events = await collect((await t.another()).read({ actorId }));
-        assert.deepEqual(events.map((event) => event.actorId), [composed, composed, composed]);
+        assert.deepEqual(events.map((event) => event.actorId), [
+          composed,
+          composed,
+          composed,
+        ]);
       }
       await t.store.saveSnapshot({
         actorId: decomposed,
@@ -146,7 +163,10 @@ export function testIds(suite: Suite): void {
         state: 6,
         timestamp: new Date(),
       });
-      assert.equal((await t.store.getLatestSnapshot(composed))?.actorId, composed);
+      assert.equal(
+        (await t.store.getLatestSnapshot(composed))?.actorId,
+        composed,
+      );
       assert.deepEqual(await collect(t.store.listActors()), [composed]);
     });
   });

@@ -1,7 +1,13 @@
 /** Loading, without snapshots. */
 import assert from "node:assert/strict";
 import type { AppendResult } from "../store/mod.ts";
-import { collect, deposits, refused, someDeposits, type Suite } from "./_suite.ts";
+import {
+  collect,
+  deposits,
+  refused,
+  someDeposits,
+  type Suite,
+} from "./_suite.ts";
 
 export function testLoads(suite: Suite): void {
   suite.group("load()", () => {
@@ -18,7 +24,9 @@ export function testLoads(suite: Suite): void {
         results.push(await t.store.append("account-ada", someDeposits(size)));
         await t.store.append("account-bob", deposits(1));
       }
-      const { commits, position, snapshot } = await (await t.another()).load("account-ada");
+      const { commits, position, snapshot } = await (await t.another()).load(
+        "account-ada",
+      );
       assert.equal(snapshot, undefined);
       assert.deepEqual(position, results.at(-1)!.position);
       assert.deepEqual(
@@ -35,7 +43,9 @@ export function testLoads(suite: Suite): void {
           version,
         })),
       );
-      for (const { at } of commits) assert.ok(Math.abs(at - Date.now()) < 300_000);
+      for (const { at } of commits) {
+        assert.ok(Math.abs(at - Date.now()) < 300_000);
+      }
     });
 
     suite.test("brings only what lies behind a position", async (t) => {
@@ -43,13 +53,18 @@ export function testLoads(suite: Suite): void {
       const positions = [(await t.store.load("account-ada")).position];
       for (let i = 1; i <= 24; i++) {
         const events = i % 5 === 0 ? [] : someDeposits(1 + i % 3);
-        const result = await t.store.append("account-ada", events, { fence: true });
+        const result = await t.store.append("account-ada", events, {
+          fence: true,
+        });
         positions.push(result.position);
       }
       const all = await reader.load("account-ada");
       assert.equal(all.commits.length, 24);
       for (const [i, after] of positions.entries()) {
-        const { commits, position, snapshot } = await reader.load("account-ada", { after });
+        const { commits, position, snapshot } = await reader.load(
+          "account-ada",
+          { after },
+        );
         assert.equal(snapshot, undefined);
         assert.deepEqual(commits, all.commits.slice(i));
         assert.deepEqual(position, all.position);
@@ -60,7 +75,9 @@ export function testLoads(suite: Suite): void {
       const reader = await t.another();
       const sequences: number[] = [];
       for (let i = 0; i < 40; i++) {
-        sequences.push((await t.store.append("account-ada", deposits(i))).sequence);
+        sequences.push(
+          (await t.store.append("account-ada", deposits(i))).sequence,
+        );
         await t.store.appendAll(
           Array.from({ length: 25 }, (_, other) => ({
             actorId: `other-${other}`,
@@ -86,12 +103,19 @@ export function testLoads(suite: Suite): void {
 
     suite.test("refuses positions and schemas that are none", async ({ store }) => {
       const { position } = await store.append("account-ada", deposits(1));
-      await refused("invalid_argument", () => store.load("account-bob", { after: position }));
       await refused(
         "invalid_argument",
-        () => store.load("account-ada", { after: { ...position, trail: [-1] } }),
+        () => store.load("account-bob", { after: position }),
       );
-      await refused("invalid_argument", () => store.load("account-ada", { schema: 0.5 }));
+      await refused(
+        "invalid_argument",
+        () =>
+          store.load("account-ada", { after: { ...position, trail: [-1] } }),
+      );
+      await refused(
+        "invalid_argument",
+        () => store.load("account-ada", { schema: 0.5 }),
+      );
       await refused("invalid_argument", () => store.load(""));
     });
   });

@@ -35,12 +35,17 @@ export function testRaces(suite: Suite): void {
           Array.from(
             { length: RACERS },
             (_, i) =>
-              stores[i % 2]!.append("account-ada", deposits(i, i, i), { expectedVersion }),
+              stores[i % 2]!.append("account-ada", deposits(i, i, i), {
+                expectedVersion,
+              }),
           ),
         );
         assertOneWinner(values.map((value) => value.events), errors, has);
         await assertLog(t.store, "account-ada", has + 3);
-        assert.deepEqual(await t.store.getEvents("account-ada", has + 1), values[0]!.events);
+        assert.deepEqual(
+          await t.store.getEvents("account-ada", has + 1),
+          values[0]!.events,
+        );
       });
     }
 
@@ -66,10 +71,20 @@ export function testRaces(suite: Suite): void {
     suite.test("a few appends that expect nothing all win", async (t) => {
       const stores = [t.store, await t.another()];
       const { errors, values } = await settle(
-        Array.from({ length: 6 }, (_, i) => stores[i % 2]!.append("account-ada", deposits(i))),
+        Array.from(
+          { length: 6 },
+          (_, i) => stores[i % 2]!.append("account-ada", deposits(i)),
+        ),
       );
       assert.deepEqual(errors, []);
-      assert.deepEqual(values.map(({ version }) => version).sort(), [1, 2, 3, 4, 5, 6]);
+      assert.deepEqual(values.map(({ version }) => version).sort(), [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+      ]);
       await assertLog(t.store, "account-ada", 6);
     });
 
@@ -81,7 +96,9 @@ export function testRaces(suite: Suite): void {
           (_, i) => stores[i % 2]!.append("account-ada", deposits(i, i)),
         ),
       );
-      for (const error of errors) assert.ok(error instanceof VersionConflictError, `${error}`);
+      for (const error of errors) {
+        assert.ok(error instanceof VersionConflictError, `${error}`);
+      }
       assert.ok(values.length > 0);
       await assertLog(t.store, "account-ada", values.length * 2);
       const stored = await t.store.getEvents("account-ada");
@@ -129,15 +146,23 @@ export function testRaces(suite: Suite): void {
           });
           acknowledged = version + 2;
         }
-        writing = false;
-      })();
+      })().finally(() => writing = false);
+      writer.catch(() => {}); // awaited below, unless a load fails first
       let loads = 0;
       while (writing || loads === 0) {
         const atLeast = acknowledged;
         const { commits, position } = await reader.load("account-ada");
-        assert.ok(position.version >= atLeast, `${position.version} < ${atLeast}`);
-        const versions = commits.flatMap(({ events }) => events).map((e) => e.version);
-        assert.deepEqual(versions, Array.from({ length: position.version }, (_, i) => i + 1));
+        assert.ok(
+          position.version >= atLeast,
+          `${position.version} < ${atLeast}`,
+        );
+        const versions = commits.flatMap(({ events }) => events).map((e) =>
+          e.version
+        );
+        assert.deepEqual(
+          versions,
+          Array.from({ length: position.version }, (_, i) => i + 1),
+        );
         loads++;
         await Promise.resolve();
       }
@@ -148,16 +173,18 @@ export function testRaces(suite: Suite): void {
     suite.test("a reader that goes on where it was skips nothing", async (t) => {
       const reader = await t.another();
       const total = 8 * 25;
-      const writers = Promise.all(Array.from({ length: 8 }, async (_, actor) => {
-        for (let version = 0; version < 25; version++) {
-          await t.store.append(`account-${actor}`, deposits(version), {
-            expectedVersion: version,
-          });
-        }
-      }));
+      const writers = Promise.all(
+        Array.from({ length: 8 }, async (_, actor) => {
+          for (let version = 0; version < 25; version++) {
+            await t.store.append(`account-${actor}`, deposits(version), {
+              expectedVersion: version,
+            });
+          }
+        }),
+      );
       const seen: StoredEvent[] = [];
       let ended = false;
-      writers.then(() => ended = true, () => ended = true);
+      writers.then(() => ended = true, () => ended = true); // awaited below
       for (let last = false; !last;) {
         last = ended;
         const from = (seen.at(-1)?.sequence ?? 0) + 1;
@@ -173,19 +200,27 @@ export function testRaces(suite: Suite): void {
       const actors = Math.max(1, Math.ceil(suite.pairs / 50));
       const stale: string[] = [];
       const positions = await Promise.all(
-        Array.from({ length: actors }, async (_, i) =>
-          (await t.store.load(`account-${i}`)).position),
+        Array.from(
+          { length: actors },
+          async (_, i) => (await t.store.load(`account-${i}`)).position,
+        ),
       );
       for (let i = 0; i < suite.pairs; i++) {
         const actorId = `account-${i % actors}`;
         const before = positions[i % actors]!;
-        const { position, version } = await t.store.append(actorId, deposits(i), {
-          expectedVersion: before,
-        });
+        const { position, version } = await t.store.append(
+          actorId,
+          deposits(i),
+          {
+            expectedVersion: before,
+          },
+        );
         positions[i % actors] = position;
         const way = i % WAYS.length;
         const seen = await WAYS[way]!(reader, actorId, version, before);
-        if (seen !== version) stale.push(`pair ${i}, way ${way}: ${seen} for ${version}`);
+        if (seen !== version) {
+          stale.push(`pair ${i}, way ${way}: ${seen} for ${version}`);
+        }
       }
       assert.deepEqual(stale, []);
     });
@@ -201,16 +236,21 @@ type Way = (
 
 const WAYS: readonly Way[] = [
   async (reader, actorId) => (await reader.load(actorId)).position.version,
-  async (reader, actorId, version) => (await reader.getEvents(actorId, version)).at(-1)?.version,
+  async (reader, actorId, version) =>
+    (await reader.getEvents(actorId, version)).at(-1)?.version,
   (reader, actorId) => reader.getLatestVersion(actorId),
   async (reader, actorId) =>
-    (await collect(reader.read({ actorId, direction: "backward", limit: 1 })))[0]?.version,
+    (await collect(reader.read({ actorId, direction: "backward", limit: 1 })))[
+      0
+    ]?.version,
   async (reader, actorId, _version, after) =>
     (await reader.load(actorId, { after })).commits.at(-1)?.version,
   async (reader, actorId) =>
     (await reader.load(actorId)).commits.flatMap(({ events }) => events).length,
   async (reader, actorId) => {
-    const [last] = await collect(reader.read({ direction: "backward", limit: 1 }));
+    const [last] = await collect(
+      reader.read({ direction: "backward", limit: 1 }),
+    );
     return last?.actorId === actorId ? last.version : undefined;
   },
 ];

@@ -15,15 +15,23 @@ import {
 export function testReads(suite: Suite): void {
   suite.group("read() and getEvents()", () => {
     suite.test("of what is not there is nothing", async ({ store }) => {
-      for (const options of [{}, { type: "account" }, { actorId: "account-ada" }]) {
+      for (
+        const options of [{}, { type: "account" }, { actorId: "account-ada" }]
+      ) {
         for (const direction of ["forward", "backward"] as const) {
-          assert.deepEqual(await collect(store.read({ ...options, direction })), []);
+          assert.deepEqual(
+            await collect(store.read({ ...options, direction })),
+            [],
+          );
         }
       }
       assert.deepEqual(await store.getEvents("account-ada"), []);
       assert.equal(await store.getLatestVersion("account-ada"), 0);
       await store.append("account-bob", deposits(1));
-      assert.deepEqual(await collect(store.read({ actorId: "account-ada" })), []);
+      assert.deepEqual(
+        await collect(store.read({ actorId: "account-ada" })),
+        [],
+      );
       assert.deepEqual(await collect(store.read({ type: "order" })), []);
     });
 
@@ -31,7 +39,9 @@ export function testReads(suite: Suite): void {
       await store.append("account-ada", deposits(1, 2));
       await store.append("account-ada", deposits(3, 4));
       const versions = async (from?: number) =>
-        (await store.getEvents("account-ada", from)).map((event) => event.version);
+        (await store.getEvents("account-ada", from)).map((event) =>
+          event.version
+        );
       assert.deepEqual(await versions(), [1, 2, 3, 4]);
       assert.deepEqual(await versions(0), [1, 2, 3, 4]);
       assert.deepEqual(await versions(1), [1, 2, 3, 4]);
@@ -50,7 +60,13 @@ export function testReads(suite: Suite): void {
             const reader = await t.another();
             for (let bits = 0; bits < 8; bits++) {
               for (let round = 0; round < 4; round++) {
-                const options = someOptions(random, model, scope, direction, bits);
+                const options = someOptions(
+                  random,
+                  model,
+                  scope,
+                  direction,
+                  bits,
+                );
                 assert.deepEqual(
                   await collect(reader.read(options)),
                   expectedOf(model, options),
@@ -68,9 +84,19 @@ export function testReads(suite: Suite): void {
       await store.append("account-ada", someDeposits(5));
       const versions = async (options: ReadOptions) =>
         (await collect(store.read(options))).map((event) => event.version);
-      for (const where of [{}, { type: "account" }, { actorId: "account-ada" }]) {
+      for (
+        const where of [{}, { type: "account" }, { actorId: "account-ada" }]
+      ) {
         assert.deepEqual(await versions({ ...where, limit: 3 }), [1, 2, 3]);
-        assert.deepEqual(await versions({ ...where, limit: 7 }), [1, 2, 3, 4, 5, 6, 7]);
+        assert.deepEqual(await versions({ ...where, limit: 7 }), [
+          1,
+          2,
+          3,
+          4,
+          5,
+          6,
+          7,
+        ]);
         assert.deepEqual(
           await versions({ ...where, limit: 3, direction: "backward" }),
           [10, 9, 8],
@@ -86,12 +112,18 @@ export function testReads(suite: Suite): void {
     suite.test("what is appended while it runs does not show", async (t) => {
       await t.store.append("account-ada", deposits(1));
       await t.store.append("account-ada", deposits(2));
-      for (const where of [{}, { type: "account" }, { actorId: "account-ada" }]) {
+      for (
+        const where of [{}, { type: "account" }, { actorId: "account-ada" }]
+      ) {
         const before = await t.store.getEvents("account-ada");
         const reading = t.store.read(where)[Symbol.asyncIterator]();
         const seen = [(await reading.next()).value as StoredEvent];
         await t.store.append("account-ada", deposits(9));
-        for (let next = await reading.next(); !next.done; next = await reading.next()) {
+        for (
+          let next = await reading.next();
+          !next.done;
+          next = await reading.next()
+        ) {
           seen.push(next.value);
         }
         assert.deepEqual(seen, before);
@@ -104,7 +136,9 @@ export function testReads(suite: Suite): void {
         await store.append(`account-${i % 4}`, deposits(i, i));
       }
       for (let i = 0; i < 30; i++) {
-        for (const where of [{}, { type: "account" }, { actorId: "account-1" }]) {
+        for (
+          const where of [{}, { type: "account" }, { actorId: "account-1" }]
+        ) {
           const direction = i % 2 === 0 ? "forward" : "backward";
           for await (const event of store.read({ ...where, direction })) {
             assert.ok(event.version > 0);
@@ -128,12 +162,17 @@ export function testReads(suite: Suite): void {
       const [all, backward, ...actors] = await Promise.all([
         collect(t.store.read()),
         collect(t.store.read({ direction: "backward" })),
-        ...[0, 1, 2].map((i) => collect(t.store.read({ actorId: `account-${i}` }))),
+        ...[0, 1, 2].map((i) =>
+          collect(t.store.read({ actorId: `account-${i}` }))
+        ),
       ]);
       assert.equal(all!.length, 60);
       assert.deepEqual(backward, all!.toReversed());
       for (const [i, events] of actors.entries()) {
-        assert.deepEqual(events, all!.filter((event) => event.actorId === `account-${i}`));
+        assert.deepEqual(
+          events,
+          all!.filter((event) => event.actorId === `account-${i}`),
+        );
       }
     });
 
@@ -154,22 +193,32 @@ export function testReads(suite: Suite): void {
         positions.set(position.version, position);
       }
       const versions = Array.from({ length: longActor }, (_, i) => i + 1);
-      const amount = (event: { data: unknown }) => (event.data as { amount: number }).amount;
+      const amount = (event: { data: unknown }) =>
+        (event.data as { amount: number }).amount;
       const forward = await collect(reader.read({ actorId: "account-long" }));
       assert.deepEqual(forward.map((event) => event.version), versions);
       assert.deepEqual(forward.map(amount), versions);
       const backward = await collect(
         reader.read({ actorId: "account-long", direction: "backward" }),
       );
-      assert.deepEqual(backward.map((event) => event.version), versions.toReversed());
+      assert.deepEqual(
+        backward.map((event) => event.version),
+        versions.toReversed(),
+      );
 
       const loaded = await reader.load("account-long");
       assert.deepEqual(loaded.position, position);
-      assert.deepEqual(loaded.commits.flatMap(({ events }) => events).map(amount), versions);
+      assert.deepEqual(
+        loaded.commits.flatMap(({ events }) => events).map(amount),
+        versions,
+      );
 
       const near = longActor - 9;
       const tail = await reader.getEvents("account-long", near);
-      assert.deepEqual(tail.map((event) => event.version), versions.slice(near - 1));
+      assert.deepEqual(
+        tail.map((event) => event.version),
+        versions.slice(near - 1),
+      );
       for (const after of [half, longActor - 150, longActor - 3, longActor]) {
         const { commits } = await reader.load("account-long", {
           after: positions.get(after)!,
@@ -200,7 +249,10 @@ export function testReads(suite: Suite): void {
         await t.store.getLatestVersion("account-big");
         const read = received() - before;
         assert.ok(read > data.length, `${read} bytes: this counts nothing`);
-        assert.ok(read < size * data.length * 0.6, `${read} bytes for 3 of ${size} events`);
+        assert.ok(
+          read < size * data.length * 0.6,
+          `${read} bytes for 3 of ${size} events`,
+        );
       });
     }
 
@@ -225,28 +277,42 @@ export function testReads(suite: Suite): void {
         );
       }
       for (const from of [-1, 0.5, NaN, "1" as unknown as number]) {
-        await refused("invalid_argument", () => store.getEvents("account-ada", from));
+        await refused(
+          "invalid_argument",
+          () => store.getEvents("account-ada", from),
+        );
       }
       await refused("invalid_argument", () => store.getLatestVersion(""));
     });
   });
 }
 
-const ACTORS = ["account-ada", "account-bob", "order-1", "order-2", "2024-report", "x-ünï *"];
+const ACTORS = [
+  "account-ada",
+  "account-bob",
+  "order-1",
+  "order-2",
+  "2024-report",
+  "x-ünï *",
+];
 const TYPES = ["account", "order", "_", "x", "none"];
 
 /** Writes some 60 commits of many kinds by two stores; returns what was acknowledged. */
 async function writeHistory(t: Case, random: Chance): Promise<StoredEvent[]> {
   const stores = [t.store, await t.another()];
   const model: StoredEvent[] = [];
-  const some = (): NewEvent[] => someDeposits(random.pick([1, 1, 2, 7]), model.length);
+  const some = (): NewEvent[] =>
+    someDeposits(random.pick([1, 1, 2, 7]), model.length);
   for (let i = 0; i < 60; i++) {
     const store = random.pick(stores);
     const actorId = random.pick(ACTORS);
     const kind = random.int(10);
     if (kind === 0) await store.append(actorId, [], { fence: true });
     else if (kind === 1) {
-      const appends = ["account-ada", "order-1"].map((actorId) => ({ actorId, events: some() }));
+      const appends = ["account-ada", "order-1"].map((actorId) => ({
+        actorId,
+        events: some(),
+      }));
       const results = await store.appendAll(appends);
       model.push(...results.flatMap(({ events }) => events));
     } else model.push(...(await store.append(actorId, some())).events);
@@ -281,16 +347,29 @@ function expectedOf(
   model: readonly StoredEvent[],
   options: ReadOptions,
 ): readonly StoredEvent[] {
-  const { actorId, direction, from = 0, limit = Infinity, to = Infinity, type } = options;
-  const place = (event: StoredEvent) => actorId === undefined ? event.sequence : event.version;
+  const {
+    actorId,
+    direction,
+    from = 0,
+    limit = Infinity,
+    to = Infinity,
+    type,
+  } = options;
+  const place = (event: StoredEvent) =>
+    actorId === undefined ? event.sequence : event.version;
   const events = model.filter((event) =>
     (actorId === undefined || event.actorId === actorId) &&
     (type === undefined || typeOf(event.actorId) === type) &&
     place(event) >= from && place(event) <= to
   );
-  return (direction === "backward" ? events.toReversed() : events).slice(0, limit);
+  return (direction === "backward" ? events.toReversed() : events).slice(
+    0,
+    limit,
+  );
 }
 
 function typeOf(actorId: string): string {
-  return actorId === "2024-report" ? "_" : actorId.slice(0, actorId.indexOf("-"));
+  return actorId === "2024-report"
+    ? "_"
+    : actorId.slice(0, actorId.indexOf("-"));
 }

@@ -28,7 +28,10 @@ export function testSnapshots(suite: Suite): void {
 
     suite.test("come back as saved, with their place in the log", async (t) => {
       await t.store.append("account-ada", deposits(1, 2));
-      const { commitId, sequence } = await t.store.append("account-ada", deposits(3));
+      const { commitId, sequence } = await t.store.append(
+        "account-ada",
+        deposits(3),
+      );
       const given = {
         ...snapshotAt(3),
         state: { sum: 6, list: [1, null, "ü"], inner: { "": true } },
@@ -36,7 +39,10 @@ export function testSnapshots(suite: Suite): void {
       assert.equal(await t.store.saveSnapshot(given), true);
       const expected = { ...given, schema: 1, sequence, commitId };
       for (const store of [t.store, await t.another()]) {
-        assert.deepEqual(await store.getLatestSnapshot("account-ada"), expected);
+        assert.deepEqual(
+          await store.getLatestSnapshot("account-ada"),
+          expected,
+        );
         const { commits, position, snapshot } = await store.load("account-ada");
         assert.deepEqual(snapshot, expected);
         assert.deepEqual(commits, []);
@@ -45,11 +51,17 @@ export function testSnapshots(suite: Suite): void {
     });
 
     suite.test("keep the place they are given", async ({ store }) => {
-      const { commitId, sequence } = await store.append("account-ada", deposits(1, 2));
+      const { commitId, sequence } = await store.append(
+        "account-ada",
+        deposits(1, 2),
+      );
       await store.append("account-ada", deposits(3));
       const given = { ...snapshotAt(2), commitId, sequence };
       assert.equal(await store.saveSnapshot(given), true);
-      assert.deepEqual(await store.getLatestSnapshot("account-ada"), { ...given, schema: 1 });
+      assert.deepEqual(await store.getLatestSnapshot("account-ada"), {
+        ...given,
+        schema: 1,
+      });
       const { commits } = await store.load("account-ada");
       assert.deepEqual(commits.map(({ version }) => version), [3]);
     });
@@ -57,49 +69,78 @@ export function testSnapshots(suite: Suite): void {
     suite.test("are found by the version that ends a commit", async (t) => {
       const results: AppendResult[] = [];
       for (let i = 0; i < 25; i++) {
-        results.push(await t.store.append("account-ada", someDeposits(1 + i % 3)));
+        results.push(
+          await t.store.append("account-ada", someDeposits(1 + i % 3)),
+        );
       }
       for (const index of [0, 6, 23]) {
         const { commitId, sequence, version } = results[index]!;
         assert.equal(await t.store.saveSnapshot(snapshotAt(version)), true);
         const kept = await t.store.getLatestSnapshot("account-ada");
-        assert.deepEqual([kept!.sequence, kept!.commitId], [sequence, commitId]);
+        assert.deepEqual([kept!.sequence, kept!.commitId], [
+          sequence,
+          commitId,
+        ]);
       }
     });
 
     suite.test("newer ones win over older ones", async (t) => {
-      for (let i = 1; i <= 5; i++) await t.store.append("account-ada", deposits(i));
+      for (let i = 1; i <= 5; i++) {
+        await t.store.append("account-ada", deposits(i));
+      }
       const other = await t.another();
       assert.equal(await t.store.saveSnapshot(snapshotAt(2)), true);
       assert.equal(await other.saveSnapshot(snapshotAt(4)), true);
       assert.equal(await t.store.saveSnapshot(snapshotAt(3)), false);
-      assert.equal((await t.store.getLatestSnapshot("account-ada"))?.version, 4);
+      assert.equal(
+        (await t.store.getLatestSnapshot("account-ada"))?.version,
+        4,
+      );
       const again = { ...snapshotAt(4), state: { another: true } };
       assert.equal(await t.store.saveSnapshot(again), true);
-      assert.deepEqual((await other.getLatestSnapshot("account-ada"))?.state, again.state);
+      assert.deepEqual(
+        (await other.getLatestSnapshot("account-ada"))?.state,
+        again.state,
+      );
     });
 
     suite.test("saved at once: the newest that was kept stays", async (t) => {
-      for (let i = 1; i <= 10; i++) await t.store.append("account-ada", deposits(i));
+      for (let i = 1; i <= 10; i++) {
+        await t.store.append("account-ada", deposits(i));
+      }
       const stores = [t.store, await t.another()];
       const { errors, values } = await settle(
         Array.from({ length: 10 }, async (_, i) => {
           const version = 1 + (i * 7) % 10;
-          return await stores[i % 2]!.saveSnapshot(snapshotAt(version)) ? version : 0;
+          return await stores[i % 2]!.saveSnapshot(snapshotAt(version))
+            ? version
+            : 0;
         }),
       );
       assert.deepEqual(errors, []);
       const newest = Math.max(...values);
       assert.ok(newest > 0);
-      assert.equal((await t.store.getLatestSnapshot("account-ada"))?.version, newest);
+      assert.equal(
+        (await t.store.getLatestSnapshot("account-ada"))?.version,
+        newest,
+      );
     });
 
     suite.test("of versions the log has not are refused", async ({ store }) => {
-      await refused("invalid_argument", () => store.saveSnapshot(snapshotAt(1)));
+      await refused(
+        "invalid_argument",
+        () => store.saveSnapshot(snapshotAt(1)),
+      );
       await store.append("account-ada", [], { fence: true });
-      await refused("invalid_argument", () => store.saveSnapshot(snapshotAt(1)));
+      await refused(
+        "invalid_argument",
+        () => store.saveSnapshot(snapshotAt(1)),
+      );
       await store.append("account-ada", deposits(1));
-      await refused("invalid_argument", () => store.saveSnapshot(snapshotAt(2)));
+      await refused(
+        "invalid_argument",
+        () => store.saveSnapshot(snapshotAt(2)),
+      );
       assert.equal(await store.getLatestSnapshot("account-ada"), undefined);
       assert.equal(await store.saveSnapshot(snapshotAt(1)), true);
     });
@@ -107,14 +148,22 @@ export function testSnapshots(suite: Suite): void {
     suite.test("of a version inside a commit are refused", async ({ store }) => {
       await store.append("account-ada", deposits(1, 2, 3));
       for (const version of [1, 2]) {
-        await refused("invalid_argument", () => store.saveSnapshot(snapshotAt(version)));
+        await refused(
+          "invalid_argument",
+          () => store.saveSnapshot(snapshotAt(version)),
+        );
       }
       assert.equal(await store.getLatestSnapshot("account-ada"), undefined);
     });
 
     suite.test("that break a rule are refused", async ({ store }) => {
       await store.append("account-ada", deposits(1));
-      const remembered: RememberedCommand = { id: "c", events: 1, version: 1, at: 1 };
+      const remembered: RememberedCommand = {
+        id: "c",
+        events: 1,
+        version: 1,
+        at: 1,
+      };
       const bad: Partial<Record<keyof ActorSnapshot, unknown>>[] = [
         { version: 0 },
         { version: -1 },
@@ -161,7 +210,10 @@ export function testSnapshots(suite: Suite): void {
       await t.store.saveSnapshot({ ...snapshotAt(1), schema: 2 });
       const { store } = t;
       assert.equal(await store.getLatestSnapshot("account-ada"), undefined);
-      assert.equal(await store.getLatestSnapshot("account-ada", { schema: 3 }), undefined);
+      assert.equal(
+        await store.getLatestSnapshot("account-ada", { schema: 3 }),
+        undefined,
+      );
       const kept = await store.getLatestSnapshot("account-ada", { schema: 2 });
       assert.deepEqual([kept?.version, kept?.schema], [1, 2]);
       for (const schema of [undefined, 1, 3, false] as const) {
@@ -172,7 +224,9 @@ export function testSnapshots(suite: Suite): void {
         assert.equal(snapshot, undefined);
         assert.equal(commits.length, 2);
       }
-      const { commits, snapshot } = await store.load("account-ada", { schema: 2 });
+      const { commits, snapshot } = await store.load("account-ada", {
+        schema: 2,
+      });
       assert.equal(snapshot?.version, 1);
       assert.equal(commits.length, 1);
     });
@@ -194,7 +248,9 @@ export function testSnapshots(suite: Suite): void {
       const boundaries: number[] = [];
       for (let i = 0; i < 45; i++) {
         const events = i % 7 === 6 ? [] : someDeposits(1 + i % 2, i);
-        const { version } = await t.store.append("account-ada", events, { fence: true });
+        const { version } = await t.store.append("account-ada", events, {
+          fence: true,
+        });
         if (events.length > 0) boundaries.push(version);
         await t.store.append("account-bob", deposits(i));
       }
@@ -202,7 +258,10 @@ export function testSnapshots(suite: Suite): void {
       const total = sum(all);
       for (const version of boundaries) {
         const state = { sum: sum(all.slice(0, version)) };
-        assert.equal(await t.store.saveSnapshot({ ...snapshotAt(version), state }), true);
+        assert.equal(
+          await t.store.saveSnapshot({ ...snapshotAt(version), state }),
+          true,
+        );
         const loaded = await reader.load("account-ada");
         assert.equal(loaded.snapshot?.version, version);
         assert.equal(loaded.position.version, all.length);
@@ -211,7 +270,9 @@ export function testSnapshots(suite: Suite): void {
           loaded.commits.flatMap(({ events }) => events),
           all.slice(version),
         );
-        for (const { sequence } of loaded.commits) assert.ok(sequence > loaded.snapshot.sequence!);
+        for (const { sequence } of loaded.commits) {
+          assert.ok(sequence > loaded.snapshot.sequence!);
+        }
       }
       const { position } = await reader.load("account-ada", { schema: false });
       assert.deepEqual((await reader.load("account-ada")).position, position);
@@ -219,7 +280,10 @@ export function testSnapshots(suite: Suite): void {
     });
 
     suite.test("remember commands", async ({ store }) => {
-      const { commitId, sequence } = await store.append("account-ada", deposits(1));
+      const { commitId, sequence } = await store.append(
+        "account-ada",
+        deposits(1),
+      );
       const commands: RememberedCommand[] = [
         { id: "done", events: 1, version: 1, at: 1_700_000_000_000 },
         {
@@ -230,13 +294,27 @@ export function testSnapshots(suite: Suite): void {
           at: 1_700_000_000_001,
         },
       ];
-      await store.saveSnapshot({ ...snapshotAt(1), commitId, sequence, commands });
-      assert.deepEqual((await store.getLatestSnapshot("account-ada"))?.commands, commands);
-      assert.deepEqual((await store.load("account-ada")).snapshot?.commands, commands);
+      await store.saveSnapshot({
+        ...snapshotAt(1),
+        commitId,
+        sequence,
+        commands,
+      });
+      assert.deepEqual(
+        (await store.getLatestSnapshot("account-ada"))?.commands,
+        commands,
+      );
+      assert.deepEqual(
+        (await store.load("account-ada")).snapshot?.commands,
+        commands,
+      );
     });
 
     suite.test("leave the commits without events behind them to the tail", async ({ store }) => {
-      const { commitId, sequence } = await store.append("account-ada", deposits(1));
+      const { commitId, sequence } = await store.append(
+        "account-ada",
+        deposits(1),
+      );
       const fence = await store.append("account-ada", [], {
         fence: true,
         commands: [{ id: "no-op", events: 0 }],
@@ -244,7 +322,9 @@ export function testSnapshots(suite: Suite): void {
       await store.saveSnapshot({ ...snapshotAt(1), commitId, sequence });
       const { commits, position, snapshot } = await store.load("account-ada");
       assert.equal(snapshot?.version, 1);
-      assert.deepEqual(commits.map((commit) => commit.sequence), [fence.sequence]);
+      assert.deepEqual(commits.map((commit) => commit.sequence), [
+        fence.sequence,
+      ]);
       assert.deepEqual(commits[0]!.commands, [{ id: "no-op", events: 0 }]);
       assert.deepEqual(position, fence.position);
     });
@@ -256,7 +336,10 @@ export function testSnapshots(suite: Suite): void {
       assert.equal(await store.saveSnapshot(snapshotAt(1)), true);
       const counted = snapshotsTooLarge?.(store) ?? 0;
       const state = "x".repeat(suite.maxPayload + 1);
-      assert.equal(await store.saveSnapshot({ ...snapshotAt(2), state }), false);
+      assert.equal(
+        await store.saveSnapshot({ ...snapshotAt(2), state }),
+        false,
+      );
       assert.equal((await store.getLatestSnapshot("account-ada"))?.version, 1);
       if (snapshotsTooLarge !== undefined) {
         assert.equal(snapshotsTooLarge(store), counted + 1);
@@ -267,7 +350,9 @@ export function testSnapshots(suite: Suite): void {
     suite.test("are no events", async ({ store }) => {
       const { sequence } = await store.append("account-ada", deposits(1));
       await store.saveSnapshot(snapshotAt(1));
-      const next = await store.append("account-ada", deposits(2), { expectedVersion: 1 });
+      const next = await store.append("account-ada", deposits(2), {
+        expectedVersion: 1,
+      });
       assert.equal(next.sequence, sequence + 1);
       assert.equal((await collect(store.read())).length, 2);
       await assertLog(store, "account-ada", 2);
@@ -279,7 +364,9 @@ export function testSnapshots(suite: Suite): void {
         await t.store.append("account-ada", deposits(1));
         await t.store.append("account-ada", deposits(2));
         await t.store.saveSnapshot(snapshotAt(1));
-        const whole = JSON.stringify(await t.store.getLatestSnapshot("account-ada"));
+        const whole = JSON.stringify(
+          await t.store.getLatestSnapshot("account-ada"),
+        );
         const bodies = [
           "",
           "null",
@@ -298,8 +385,17 @@ export function testSnapshots(suite: Suite): void {
         const bytes = bodies.map((body) => new TextEncoder().encode(body));
         bytes.push(new Uint8Array([0xff, 0xfe, 0x00]));
         for (const [i, body] of bytes.entries()) {
-          await writeSnapshot.call(suite.faults, t.namespace, "account-ada", body);
-          assert.equal(await t.store.getLatestSnapshot("account-ada"), undefined, bodies[i]);
+          await writeSnapshot.call(
+            suite.faults,
+            t.namespace,
+            "account-ada",
+            body,
+          );
+          assert.equal(
+            await t.store.getLatestSnapshot("account-ada"),
+            undefined,
+            bodies[i],
+          );
           const { commits, snapshot } = await t.store.load("account-ada");
           assert.equal(snapshot, undefined, bodies[i]);
           assert.equal(commits.length, 2);
@@ -312,14 +408,19 @@ export function testSnapshots(suite: Suite): void {
     if (recreate !== undefined) {
       suite.test("of another life of the log are as good as none", async (t) => {
         await life(t, 4);
-        await t.store.saveSnapshot({ ...snapshotAt(4), state: { former: true } });
+        await t.store.saveSnapshot({
+          ...snapshotAt(4),
+          state: { former: true },
+        });
         await recreate.call(suite.faults, t.namespace);
         const now = await t.another();
         assert.equal(await now.getLatestSnapshot("account-ada"), undefined);
         assert.deepEqual((await now.load("account-ada")).commits, []);
         // The same sequences and versions again, and then beyond them.
         for (let version = 1; version <= 6; version++) {
-          await now.append("account-ada", deposits(version), { expectedVersion: version - 1 });
+          await now.append("account-ada", deposits(version), {
+            expectedVersion: version - 1,
+          });
           assert.equal(await now.getLatestSnapshot("account-ada"), undefined);
           const { commits, snapshot } = await now.load("account-ada");
           assert.equal(snapshot, undefined);
@@ -343,7 +444,9 @@ function snapshotAt(version: number): ActorSnapshot {
 }
 
 async function life({ store }: Case, versions: number): Promise<void> {
-  for (let i = 1; i <= versions; i++) await store.append("account-ada", deposits(i));
+  for (let i = 1; i <= versions; i++) {
+    await store.append("account-ada", deposits(i));
+  }
 }
 
 function fold({ commits, snapshot }: LoadedActor): number {

@@ -10,13 +10,37 @@ const GOOD: readonly [string, unknown][] = [
   ["an empty array", []],
   ["whole numbers", [0, -1, 2 ** 53 - 1, -(2 ** 53) + 1, 1e21, 2 ** 60]],
   ["fractions", [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -1e-7]],
-  ["any text", ["ü", "日本語", "🦆🏽", "\u0000\u001f\u007f\u2028\u2029\ufeff", '"\\/\b\f\n\r\t', "</script>"]],
-  ["text that looks like more", ["2026-01-01T00:00:00.000Z", "null", "NaN", "1e3", "{}"]],
-  ["keys of any kind", { "": 1, " ": 2, "a.b": 3, toString: 4, hasOwnProperty: 5, "ü": 6, 0: 7 }],
+  ["any text", [
+    "ü",
+    "日本語",
+    "🦆🏽",
+    "\u0000\u001f\u007f\u2028\u2029\ufeff",
+    '"\\/\b\f\n\r\t',
+    "</script>",
+  ]],
+  ["text that looks like more", [
+    "2026-01-01T00:00:00.000Z",
+    "null",
+    "NaN",
+    "1e3",
+    "{}",
+  ]],
+  ["keys of any kind", {
+    "": 1,
+    " ": 2,
+    "a.b": 3,
+    toString: 4,
+    hasOwnProperty: 5,
+    "ü": 6,
+    0: 7,
+  }],
   ["keys in their order", { b: 1, a: { d: 1, c: [{ z: 1, y: 2 }] } }],
   ["nesting to 64 levels", nested(64)],
   ["long text", "x".repeat(100_000)],
-  ["many keys", Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`k${i}`, i]))],
+  [
+    "many keys",
+    Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`k${i}`, i])),
+  ],
 ];
 
 class Money {
@@ -43,18 +67,30 @@ const BAD: readonly [string, unknown, string | RegExp][] = [
   ["bytes", { bytes: new Uint8Array(2) }, "data.bytes"],
   ["a class instance", { price: new Money() }, "data.price"],
   ["an array with holes", { list: [1, , 3] }, "data.list[1]"], // deno-lint-ignore-line
-  ["an array with keys", { list: Object.assign([1], { more: 2 }) }, "data.list"],
+  [
+    "an array with keys",
+    { list: Object.assign([1], { more: 2 }) },
+    "data.list",
+  ],
   ["a key that is a symbol", { o: { [Symbol("k")]: 1 } }, "data.o"],
   ["a lone surrogate", { text: "\ud83e" }, "data.text"],
   ["a key with a lone surrogate", { o: { "\ud83e": 1 } }, "data.o"],
-  ["a key __proto__", JSON.parse('{"o":{"__proto__":{"admin":true}}}'), "data.o.__proto__"],
+  [
+    "a key __proto__",
+    JSON.parse('{"o":{"__proto__":{"admin":true}}}'),
+    "data.o.__proto__",
+  ],
   ["a key constructor", { constructor: 1 }, "data.constructor"],
   ["a key prototype", { prototype: 1 }, "data.prototype"],
   ["nesting to 65 levels", nested(65), /^data(\.in)+$/],
   ["a ring", ring, /^data(\.self)+$/],
   [
     "10,001 keys",
-    { o: Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`k${i}`, i])) },
+    {
+      o: Object.fromEntries(
+        Array.from({ length: 10_001 }, (_, i) => [`k${i}`, i]),
+      ),
+    },
     "data.o",
   ],
 ];
@@ -63,7 +99,10 @@ export function testValues(suite: Suite): void {
   suite.group("data", () => {
     for (const [what, data] of GOOD) {
       suite.test(`${what}: comes back as given`, async (t) => {
-        const result = await t.store.append("account-ada", [{ eventType: "E", data }]);
+        const result = await t.store.append("account-ada", [{
+          eventType: "E",
+          data,
+        }]);
         const reader = await t.another();
         const ways = [
           result.events[0],
@@ -85,7 +124,11 @@ export function testValues(suite: Suite): void {
         { eventType: "E", data: null },
       ]);
       const events = await store.getEvents("account-ada");
-      assert.deepEqual(events.map((event) => event.data), [undefined, undefined, null]);
+      assert.deepEqual(events.map((event) => event.data), [
+        undefined,
+        undefined,
+        null,
+      ]);
     });
 
     for (const [what, data, path] of BAD) {
@@ -93,8 +136,15 @@ export function testValues(suite: Suite): void {
         const timestamp = new Date();
         const calls: readonly (() => unknown)[] = [
           () => store.append("account-ada", [{ eventType: "E", data }]),
-          () => store.append("account-ada", [...deposits(1), { eventType: "E", data }]),
-          () => store.append("account-ada", [{ eventType: "E", data }], { expectedVersion: 0 }),
+          () =>
+            store.append("account-ada", [...deposits(1), {
+              eventType: "E",
+              data,
+            }]),
+          () =>
+            store.append("account-ada", [{ eventType: "E", data }], {
+              expectedVersion: 0,
+            }),
           () =>
             store.saveEvent({
               id: "e",
@@ -135,7 +185,10 @@ export function testValues(suite: Suite): void {
         const commands = [{ id: "c", events: 2 }];
         events.push({ eventType: "Last", data, metadata });
         const stamped = events.map((event) => ({ ...event, timestamp }));
-        const storing = t.store.append(actorId, stamped, { expectedVersion, commands });
+        const storing = t.store.append(actorId, stamped, {
+          expectedVersion,
+          commands,
+        });
         data.list.push(2);
         data.inner.a = 2;
         metadata.userId = "changed";
@@ -166,7 +219,10 @@ export function testValues(suite: Suite): void {
 
     suite.test("changed after it was returned: changes nothing", async ({ store }) => {
       const given = { list: [1], inner: { a: 1 } };
-      const result = await store.append("account-ada", [{ eventType: "E", data: given }]);
+      const result = await store.append("account-ada", [{
+        eventType: "E",
+        data: given,
+      }]);
       await store.saveSnapshot({
         actorId: "account-ada",
         version: 1,
@@ -180,15 +236,21 @@ export function testValues(suite: Suite): void {
       spoil(given);
       spoil(result.events[0]!.data);
       spoil((await store.getEvents("account-ada"))[0]!.data);
-      spoil((await store.load("account-ada", { schema: false })).commits[0]!.events[0]!.data);
-      ((await store.load("account-ada")).snapshot!.state as { a: number }).a = 9;
+      spoil(
+        (await store.load("account-ada", { schema: false })).commits[0]!
+          .events[0]!.data,
+      );
+      ((await store.load("account-ada")).snapshot!.state as { a: number }).a =
+        9;
       (result.position.trail as number[]).length = 0;
       const [event] = await store.getEvents("account-ada");
       assert.deepEqual(event!.data, { list: [1], inner: { a: 1 } });
       const { position, snapshot } = await store.load("account-ada");
       assert.deepEqual(snapshot!.state, { a: 1 });
       assert.deepEqual(position.trail, [result.sequence]);
-      const next = await store.append("account-ada", deposits(1), { expectedVersion: 1 });
+      const next = await store.append("account-ada", deposits(1), {
+        expectedVersion: 1,
+      });
       assert.equal(next.version, 2);
     });
 
@@ -200,7 +262,11 @@ export function testValues(suite: Suite): void {
       const calls: readonly (() => unknown)[] = [
         () => store.append("account-ada", [event]),
         () => store.append("account-ada", [event], { expectedVersion: 0 }),
-        () => store.append("account-ada", [{ eventType: "E", data: half }, { eventType: "E", data: half }]),
+        () =>
+          store.append("account-ada", [{ eventType: "E", data: half }, {
+            eventType: "E",
+            data: half,
+          }]),
         () =>
           store.saveEvent({
             ...event,
@@ -210,11 +276,20 @@ export function testValues(suite: Suite): void {
             timestamp: new Date(),
           }),
       ];
+      const before = suite.options.sent?.() ?? 0;
       for (const call of calls) await refused("payload_too_large", call);
+      const sent = (suite.options.sent?.() ?? 0) - before;
+      assert.ok(sent < data.length, `${sent} bytes were sent`);
       await assertLog(store, "account-ada", 0);
-      const { version } = await store.append("account-ada", [{ eventType: "E", data: half }]);
+      const { version } = await store.append("account-ada", [{
+        eventType: "E",
+        data: half,
+      }]);
       assert.equal(version, 1);
-      assert.equal((await (await t.another()).getEvents("account-ada"))[0]!.data, half);
+      assert.equal(
+        (await (await t.another()).getEvents("account-ada"))[0]!.data,
+        half,
+      );
     });
   });
 }

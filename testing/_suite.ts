@@ -8,7 +8,11 @@ import {
   VersionConflictError,
 } from "../event/mod.ts";
 import { type Chance, chance } from "./_random.ts";
-import type { Store, StoreContractOptions, StoreFaults } from "./store_contract.ts";
+import type {
+  Store,
+  StoreContractOptions,
+  StoreFaults,
+} from "./store_contract.ts";
 
 /** Registers cases, each with a namespace of its own. */
 export class Suite {
@@ -93,7 +97,10 @@ export class Case {
 
 /** Events that say how much: `deposits(1, 2)` are two. */
 export function deposits(...amounts: number[]): NewEvent[] {
-  return amounts.map((amount) => ({ eventType: "Deposited", data: { amount } }));
+  return amounts.map((amount) => ({
+    eventType: "Deposited",
+    data: { amount },
+  }));
 }
 
 /** So many events of amounts 1, 2, 3 … behind a version. */
@@ -132,7 +139,9 @@ export async function refused(
     assert.equal(error.code, code, error.message);
     return error;
   }
-  assert.fail(`expected an error of code ${code}, got ${JSON.stringify(result)}`);
+  assert.fail(
+    `expected an error of code ${code}, got ${JSON.stringify(result)}`,
+  );
 }
 
 /** Runs and expects a conflict, which it returns. */

@@ -62,6 +62,8 @@ export interface StoreContractOptions {
   readonly snapshotsTooLarge?: (store: Store) => number;
   /** How many bytes the stores of `open` have received so far. */
   readonly received?: () => number;
+  /** How many bytes the stores of `open` have sent so far. */
+  readonly sent?: () => number;
   /** Most bytes of one commit; 1 MiB by default. */
   readonly maxPayload?: number;
   /** How often one store reads right after another's append; 10,000 by default. */

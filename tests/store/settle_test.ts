@@ -30,10 +30,26 @@ describe("settle()", () => {
     assert.equal(looks, 0);
   });
 
-  it("takes a first refusal as final and looks nowhere", async () => {
-    const { outcome, looks } = await run([undefined], []);
+  it("takes a refusal as final when another's commit is in the slot", async () => {
+    const { outcome, looks, stats } = await run([undefined], [[8, ulid()]]);
     assert.equal(outcome, undefined);
-    assert.equal(looks, 0);
+    assert.equal(looks, 1);
+    assert.equal(stats.settled, 0);
+  });
+
+  it("does not believe a refusal by a server that leads no more: another one has stored it", async () => {
+    const { outcome, sends } = await run([undefined], [[8, OURS]]);
+    assert.equal(outcome, 8);
+    assert.equal(sends, 1);
+    const again = await run(["again", undefined], [[8, OURS]]);
+    assert.equal(again.outcome, 8);
+  });
+
+  it("says unknown when refused to the deadline and the slot stays empty", async () => {
+    const error = await failure(endless(undefined), endless(undefined), 60);
+    assert.ok(error instanceof OutcomeUnknownError);
+    const asked = await failure(endless("again"), [], 60);
+    assert.ok(asked instanceof OutcomeUnknownError);
   });
 
   it("finds its own commit after a lost answer", async () => {
@@ -132,7 +148,7 @@ describe("settle()", () => {
   it("rejects with the signal's reason before, and with unknown after sending", async () => {
     const reason = new Error("enough");
     await assert.rejects(
-      run(["again"], [], 1_000, { after: 1, reason }),
+      run([noResponders()], [], 1_000, { after: 1, reason }),
       (error) => error === reason,
     );
     await assert.rejects(
