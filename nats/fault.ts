@@ -121,6 +121,8 @@ export const ApiCode = {
   streamNotFound: 10059,
   /** A stream of that name exists with another configuration. */
   streamNameInUse: 10058,
+  /** The server could not make the stream, as while it still removes another one. */
+  streamNotCreated: 10049,
   /** Its subjects overlap those of another stream. */
   subjectOverlap: 10065,
   /** JetStream is off for this account. */

@@ -4,7 +4,12 @@
  * quarter of a second at 400,000 subjects.
  */
 import { createInbox } from "@nats-io/nats-core";
-import { addressOfTokens, ulid } from "../event/mod.ts";
+import {
+  addressOfTokens,
+  CommitHeader,
+  parseTrail,
+  ulid,
+} from "../event/mod.ts";
 import { type Deadline, Fault, isFault, RawHeaders } from "../nats/mod.ts";
 import type { Context } from "./_context.ts";
 
@@ -18,50 +23,87 @@ export async function* listActors(
   const filter = type === undefined
     ? subjects.allEvents
     : subjects.eventsOfType(type);
+  const target = (await bulk.last(eventStream, filter, deadline()))?.sequence ??
+    0;
+  // A consumer may sit on a replica that is behind, or go with its server: then
+  // another one goes on. Both show actors again whose last commit is a newer one.
+  const told: number[] = [];
   let position = 0;
-  for (let failures = 0;;) {
+  for (let rounds = 0; position < target;) {
+    const limit = deadline();
     const name = `aether-list-${ulid()}`;
     try {
-      await bulk.createConsumer(eventStream, {
-        name,
-        filter_subject: filter,
-        deliver_policy: "last_per_subject",
-        ack_policy: "none",
-        replay_policy: "instant",
-        headers_only: true,
-        mem_storage: true,
-        num_replicas: 1,
-        inactive_threshold: 60_000_000_000, // ns: gone a minute after its last use
-      } as { name: string; filter_subject: string }, deadline());
-      for (;;) {
+      await createLister(context, name, filter, limit);
+      for (let more = true; more;) {
         const page = await pull(context, name, deadline());
-        for (const { sequence, subject } of page) {
-          if (sequence <= position) continue; // told before the consumer was lost
-          position = sequence;
-          const [typeToken, keyToken] = subject.split(".").slice(-2);
-          yield addressOfTokens(typeToken!, keyToken!).id;
+        more = page.length === PAGE;
+        for (const listed of page) {
+          if (listed.sequence <= position) continue;
+          position = listed.sequence;
+          const again = listed.trail.some((sequence) => holds(told, sequence));
+          told.push(position);
+          if (!again) yield idOf(listed.subject);
         }
-        if (page.length < PAGE) return;
-        failures = 0;
       }
+      if (position < target) context.stats.staleReads++;
     } catch (error) {
-      // The consumer went with its server: another takes over where it was.
-      if (
-        !isFault(error, "timeout", "no_responders", "disconnected") ||
-        ++failures > 3
-      ) {
+      if (!isFault(error, "timeout", "no_responders", "disconnected")) {
         throw error;
       }
-      await bulk.link.ready(deadline().left, deadline().signal);
+      if (rounds >= MAX_ROUNDS) throw error;
+      await bulk.link.ready(limit.left, limit.signal);
     } finally {
       await bulk.deleteConsumer(eventStream, name, deadline()).catch(() => {});
     }
+    if (position >= target) return;
+    if (++rounds > MAX_ROUNDS) {
+      throw new Fault("timeout", `${bulk.prefix}.CONSUMER.CREATE`, true);
+    }
+    await limit.pause(Math.min(10 * rounds, 500));
   }
 }
 
 interface Listed {
   readonly subject: string;
   readonly sequence: number;
+  /** Sequences of the actor's commits before it, newest first. */
+  readonly trail: readonly number[];
+}
+
+/** Binary search in rising numbers. */
+function holds(rising: readonly number[], wanted: number): boolean {
+  let [low, high] = [0, rising.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rising[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return rising[low] === wanted;
+}
+
+function idOf(subject: string): string {
+  const [typeToken, keyToken] = subject.split(".").slice(-2);
+  return addressOfTokens(typeToken!, keyToken!).id;
+}
+
+async function createLister(
+  { bulk, eventStream }: Context,
+  name: string,
+  filter: string,
+  deadline: Deadline,
+): Promise<void> {
+  const config = {
+    name,
+    filter_subject: filter,
+    deliver_policy: "last_per_subject",
+    ack_policy: "none",
+    replay_policy: "instant",
+    headers_only: true,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: 60_000_000_000, // ns: gone a minute after its last use
+  };
+  await bulk.createConsumer(eventStream, config, deadline);
 }
 
 // Messages of a pull come under their own subjects, so each pull has an inbox.
@@ -95,6 +137,7 @@ function pull(
           page.push({
             subject: msg.subject,
             sequence: streamSequence(msg.reply),
+            trail: parseTrail(RawHeaders.of(msg).get(CommitHeader.trail)),
           });
           if (page.length === PAGE) end(() => resolve(page));
           return;
@@ -137,3 +180,5 @@ function streamSequence(reply: string): number {
 }
 
 const PAGE = 1_000;
+/** So often a listing starts again. */
+const MAX_ROUNDS = 20;

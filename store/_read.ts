@@ -51,12 +51,12 @@ async function* commitsOfActor(
   const target = tail.commit;
   if (target === undefined || target.version < plan.from) return;
   if (plan.backward) {
-    yield* backByTrail(context, address, target, plan);
+    yield* back(context, address, target, plan);
     return;
   }
   if (target.version - plan.from < NEAR) {
     const newest: TrailedCommit[] = [];
-    for await (const commit of backByTrail(context, address, target, plan)) {
+    for await (const commit of back(context, address, target, plan)) {
       newest.push(commit);
     }
     yield* newest.reverse();
@@ -92,31 +92,61 @@ async function* commitsOfActor(
   if (version < target.version) throw missing(address, version + 1);
 }
 
-/** An actor's commits, newest first, 16 at a time by their trails. */
+/** An actor's commits, newest first; a trail that leads nowhere is left for windows. */
+async function* back(
+  context: Context,
+  address: ActorAddress,
+  target: TrailedCommit,
+  plan: ReadPlan,
+): AsyncGenerator<TrailedCommit> {
+  const subject = context.subjects.event(address);
+  let { version } = target;
+  let before = target.sequence;
+  const check = (commit: TrailedCommit) => {
+    if (commit.version !== version) throw missing(address, version);
+    version -= commit.events.length;
+    before = commit.sequence - 1;
+    return commit;
+  };
+  for await (const commit of backByTrail(context, address, target, plan)) {
+    yield check(commit);
+    if (version < plan.from) return;
+  }
+  if (version === 0) return;
+  const rest = windowsBack(context, subject, 1, before, target.sequence, plan);
+  for await (const commit of rest) {
+    yield check(commit);
+    if (version < plan.from) return;
+  }
+  if (version > 0) throw missing(address, version);
+}
+
+// As far as the trails lead without a gap: 16 commits at a time.
 async function* backByTrail(
   context: Context,
   address: ActorAddress,
   target: TrailedCommit,
   plan: ReadPlan,
 ): AsyncGenerator<TrailedCommit> {
-  let version = target.version;
+  let { version } = target;
   for (let window: readonly TrailedCommit[] = [target];;) {
     for (const commit of window) {
-      if (commit.version !== version) throw missing(address, version);
       version -= commit.events.length;
       yield commit;
-      if (version < plan.from) return;
     }
-    const { trail } = window.at(-1)!;
-    if (trail.length === 0 && version > 0) throw missing(address, version);
-    if (trail.length === 0) return;
     const deadline = fetchDeadline(context, plan);
-    window = await Promise.all(
-      trail.slice(0, TRAIL_LENGTH).map(async (sequence) =>
-        (await fetchCommit(context, address, sequence, deadline)) ??
-          Promise.reject(missing(address, version))
+    const found = await Promise.all(
+      window.at(-1)!.trail.slice(0, TRAIL_LENGTH).map((sequence) =>
+        fetchCommit(context, address, sequence, deadline)
       ),
     );
+    let expected = version;
+    for (const commit of found) {
+      if (commit?.version !== expected) return;
+      expected -= commit.events.length;
+    }
+    if (found.length === 0) return;
+    window = found as TrailedCommit[];
   }
 }
 
@@ -132,8 +162,9 @@ async function* commitsOfFilter(
     (await bulk.last(eventStream, filter, fetchDeadline(context, plan)))
       ?.sequence ?? 0;
   const to = Math.min(plan.to, last);
-  if (plan.backward) yield* windowsBack(context, filter, to, plan);
-  else yield* pages(context, filter, Math.max(1, plan.from), to, plan);
+  const from = Math.max(1, plan.from);
+  if (plan.backward) yield* windowsBack(context, filter, from, to, last, plan);
+  else yield* pages(context, filter, from, to, plan);
 }
 
 /** Commits of a filter, oldest first, one page ahead of the consumer. */
@@ -184,22 +215,24 @@ async function* pages(
 /**
  * Commits of a filter, newest first. The server reads forward only, so windows
  * of sequences are read forward and handed out backward; they grow where the
- * filter matches little.
+ * filter matches little. There is a match at `last`, which is not before `to`.
  */
 async function* windowsBack(
   context: Context,
   filter: string,
+  floor: number,
   to: number,
+  last: number,
   plan: ReadPlan,
 ): AsyncGenerator<TrailedCommit> {
   const { bulk, codec, subjects } = context;
-  const floor = Math.max(1, plan.from);
   for (let high = to, width = WINDOW; high >= floor;) {
     const low = Math.max(floor, high - width + 1);
     const found: StoredMessage[] = [];
-    // The last match of all is not before `high`, so a page that ends before it
-    // comes from a replica that is behind, and fetchPage asks again.
-    for (let next = low; next <= high && found.length <= WINDOW;) {
+    // As there is a match behind `high`, a page that ends before it comes from a
+    // replica that is behind, and fetchPage asks again.
+    const end = Math.min(high, last);
+    for (let next = low; next <= end && found.length <= WINDOW;) {
       const size = Math.min(WINDOW, high - next + 1) + 1;
       const page = await fetchPage(
         context,

@@ -23,7 +23,6 @@ import {
   CommitHeader,
   OutcomeUnknownError,
   PayloadTooLargeError,
-  PermissionDeniedError,
   StoreUnavailableError,
 } from "../event/mod.ts";
 import {

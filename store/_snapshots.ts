@@ -108,7 +108,9 @@ async function place(
   return { ...whole, commitId: commit.commitId, sequence: commit.sequence };
 }
 
-// Back from the end of the log, as snapshots are taken of the newest versions.
+// The commit that brought a version, back from the end of the log, as snapshots
+// are taken of the newest ones. Fences behind it leave the version as it is, but
+// hold outcomes that have to be read.
 async function findCommit(
   context: Context,
   address: ActorAddress,
@@ -116,14 +118,16 @@ async function findCommit(
   deadline: Deadline,
 ): Promise<TrailedCommit | undefined> {
   let { commit } = await readTail(context, address, deadline);
+  let found: TrailedCommit | undefined;
   while (commit !== undefined && commit.version >= version) {
-    if (commit.version === version) return commit;
+    if (commit.version === version) found = commit;
+    if (found !== undefined && found.events.length > 0) return found;
     const before: number | undefined = commit.trail[0];
-    if (before === undefined) return undefined;
+    if (before === undefined) break;
     const message = await context.api.at(context.eventStream, before, deadline);
     commit = message && decodeCommit(context.codec, context.subjects, message);
   }
-  return undefined;
+  return found;
 }
 
 async function fitsLog(

@@ -235,9 +235,10 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
     fromVersion: number = 0,
     options: CallOptions = {},
   ): Promise<StoredEvent[]> {
+    const { id } = parseActorId(actorId);
     const from = checkFromVersion(fromVersion);
     const events: StoredEvent[] = [];
-    for await (const event of this.read({ ...options, actorId, from })) {
+    for await (const event of this.read({ ...options, actorId: id, from })) {
       events.push(event);
     }
     return events;

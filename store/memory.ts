@@ -589,7 +589,8 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
     const whole = { ...snapshot, actorId: address.id, schema };
     const tail = this.#tail(address);
     const actor = this.#log.actors.get(address.id);
-    const index = firstAbove(actor?.versions ?? [], version) - 1;
+    // The commit that brought it, not a fence behind it: those hold outcomes.
+    const index = firstAbove(actor?.versions ?? [], version - 1);
     if (version > tail.version || actor?.versions[index] !== version) {
       throw new InvalidArgumentError(
         `Cannot save a snapshot of "${address.id}" as no commit of its log ends with ` +

@@ -270,7 +270,8 @@ async function create(
   wanted: Wanted,
   deadline: Deadline,
   action: string,
-) {
+  tries = 1,
+): Promise<Record<string, unknown>> {
   try {
     const created = await api.createStream(wanted.config, deadline);
     // Undefined: somebody else just made it, perhaps otherwise than we would.
@@ -283,10 +284,13 @@ async function create(
         { cause: error },
       );
     }
-    if (
-      error instanceof ApiRefusal &&
-      error.error.err_code === ApiCode.subjectOverlap
-    ) {
+    const code = error instanceof ApiRefusal ? error.error.err_code : 0;
+    // Seen while the server removes the folder of the last stream it had.
+    if (code === ApiCode.streamNotCreated && tries < CREATE_TRIES) {
+      await deadline.pause(20 * tries);
+      return create(api, wanted, deadline, action, tries + 1);
+    }
+    if (error instanceof ApiRefusal && code === ApiCode.subjectOverlap) {
       throw new MisconfiguredError(
         `${action} as another stream already takes the subjects of ${wanted.name} ` +
           `(${error.error.description}): find it with "nats stream ls" and narrow its subjects`,
@@ -338,3 +342,5 @@ function atLeastReplicas(replicas: number): Rule {
     needed: `at least ${replicas}`,
   };
 }
+
+const CREATE_TRIES = 5;
