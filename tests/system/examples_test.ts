@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { run } from "../../tools/process.ts";
+import { isDeno, testServer } from "../support/mod.ts";
+
+const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
+
+/** Runs an example as a user does, in the runtime of this test; what it printed. */
+async function outputOf(example: string, ...args: string[]): Promise<string> {
+  const { code, output } = await run(
+    process.execPath,
+    [...(isDeno ? ["run", "-A", "--quiet"] : []), EXAMPLES + example, ...args],
+    { timeout: 60_000 },
+  );
+  assert.equal(code, 0, output);
+  return output;
+}
+
+const STORIES: Record<string, string> = {
+  "01_counter.ts": `\
+add 1: the counter is at version 1
+add 2: the counter is at version 2
+add 3: the counter is at version 3
+visitors: 6
+after clear: 0
+a second clear makes 0 events, version stays 4
+guests: 0
+  1 Counted {"by":1}
+  2 Counted {"by":2}
+  3 Counted {"by":3}
+  4 Cleared
+`,
+  "02_bank_account.ts": `\
+500 refused: insufficient_funds, balance is 100
+paid the rent: version 2, and again: version 2
+balance 70
+snapshot at version 7: {"balance":75}
+after a restart: balance 75
+of 7 events 0 had to be replayed
+`,
+  "03_event_store.ts": `\
+events live in memory
+order-123 placed, version 1
+conflict: the order is at version 1
+paid and shipped, version 3
+order-123: OrderPlaced, OrderPaid, OrderShipped
+all orders together: 107
+`,
+  "04_nodes_and_client.ts": `\
+20 carts: some live on east (true), some on west (true)
+customer-0 has 3 items
+west has left
+20 carts, all on east, hold 42 items
+`,
+};
+
+describe("examples", () => {
+  for (const [example, story] of Object.entries(STORIES)) {
+    it(`${example} tells its story`, async () => {
+      assert.equal(await outputOf(example), story);
+    });
+  }
+  for (const example of ["03_event_store.ts", "04_nodes_and_client.ts"]) {
+    it(`${example} runs on a server that is there`, async () => {
+      const { url } = await testServer();
+      const story = STORIES[example]!.replace("in memory", "on NATS");
+      assert.equal(await outputOf(example, url), story);
+    });
+  }
+  it("are all here", () => {
+    const numbered = readdirSync(EXAMPLES).filter((name) => /^\d/.test(name));
+    assert.deepEqual(numbered.sort(), Object.keys(STORIES));
+  });
+});
