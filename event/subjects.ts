@@ -36,8 +36,11 @@ export interface Subjects {
   durable(durable: string, item: string): string;
   /** Filter over all that durable subscriptions keep. */
   readonly allDurables: string;
-  /** Where those who share a durable subscription tell each other: `aether.wake.<ns>.<durable>`. */
-  wake(durable: string): string;
+  /**
+   * Where those who share a durable subscription tell each other something:
+   * `aether.wake.<ns>.<durable>`, or with one more token, one of them.
+   */
+  wake(durable: string, seat?: string): string;
   /** A request to the owner of a shard: `aether.do.<ns>.<type>.<shard>.<gen>`. */
   owner(type: string, shard: number, generation: number): string;
   /**
@@ -76,7 +79,9 @@ export function subjectsOf(namespace: string): Subjects {
     durable: (durable, item) =>
       `aether.sub.${ns}.${checkDurable(durable)}.${item}`,
     allDurables: `aether.sub.${ns}.*.*`,
-    wake: (durable) => `aether.wake.${ns}.${checkDurable(durable)}`,
+    wake: (durable, seat) =>
+      `aether.wake.${ns}.${checkDurable(durable)}` +
+      (seat === undefined ? "" : `.${seat}`),
     owner: (type, shard, generation) =>
       `aether.do.${ns}.${typeToken(type)}.${shard}.${generation}`,
     ask: (a, command) =>

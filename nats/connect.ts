@@ -7,6 +7,7 @@ import {
   StoreUnavailableError,
   UnsupportedServerError,
 } from "../event/mod.ts";
+import { ignoreLateErrors } from "./_late_errors.ts";
 import { assertServer, type Connection } from "./connection.ts";
 
 /**
@@ -82,8 +83,10 @@ export async function connect(
 
 type Open = (options: Record<string, unknown>) => Promise<Connection>;
 
-const openOverNode: Open = (options) =>
-  connectOverNode(options as Parameters<typeof connectOverNode>[0]);
+const openOverNode: Open = (options) => {
+  ignoreLateErrors();
+  return connectOverNode(options as Parameters<typeof connectOverNode>[0]);
+};
 
 async function loadDenoTransport(): Promise<Open> {
   try {
@@ -118,7 +121,9 @@ function checkServers(servers: unknown): void {
     }
     if (host.includes("@")) {
       throw new InvalidArgumentError(
-        `Cannot connect with credentials in the address of ${redact(server)}, ` +
+        `Cannot connect with credentials in the address of ${
+          redact(server)
+        }, ` +
           "as the NATS client does not read them there: give user and pass, token or authenticator",
       );
     }

@@ -159,12 +159,10 @@ export class JetStreamApi {
           this.link.requestMany(subject, body, { timeout, signal }, (msg) => {
             const headers = RawHeaders.of(msg);
             if (headers.status === 0) {
-              const message = directMessage(msg, headers);
-              const chained =
-                Number(headers.last("Nats-Last-Sequence")) === previous;
-              if (chained) {
+              const message = new DirectMessage(msg, headers);
+              if (message.previous === previous) {
                 previous = message.sequence;
-                pending = Number(headers.last("Nats-Num-Pending"));
+                pending = message.pending;
                 count++;
                 onMessage(message);
                 return false;
@@ -229,6 +227,36 @@ export class JetStreamApi {
       `CONSUMER.CREATE.${stream}.${config.name}.${config.filter_subject}`;
     const body = JSON.stringify({ stream_name: stream, config });
     return (await this.#call(call, body, deadline, []))!;
+  }
+
+  /**
+   * Creates a consumer unless there is one of that name; undefined where there is
+   * one with another configuration.
+   */
+  async ensureConsumer(
+    stream: string,
+    config: { readonly name: string; readonly filter_subject: string },
+    deadline: Deadline,
+  ): Promise<Record<string, unknown> | undefined> {
+    const call =
+      `CONSUMER.CREATE.${stream}.${config.name}.${config.filter_subject}`;
+    const body = JSON.stringify({
+      stream_name: stream,
+      config,
+      action: "create",
+    });
+    return await this.#call(call, body, deadline, [10148]);
+  }
+
+  /** A consumer's information, or undefined where there is no such consumer. */
+  async consumerInfo(
+    stream: string,
+    name: string,
+    deadline: Deadline,
+  ): Promise<Record<string, unknown> | undefined> {
+    return await this.#call(`CONSUMER.INFO.${stream}.${name}`, "", deadline, [
+      10014,
+    ]);
   }
 
   /** Deletes a consumer; one that is gone already is fine. */
@@ -301,7 +329,7 @@ export class JetStreamApi {
         this.link.request(subject, body, { timeout, signal: deadline.signal }),
     );
     const headers = RawHeaders.of(msg);
-    if (headers.status === 0) return directMessage(msg, headers);
+    if (headers.status === 0) return new DirectMessage(msg, headers);
     if (headers.status === 404) return undefined;
     throw directRefusal(subject, headers);
   }
@@ -330,14 +358,33 @@ export function refusalToError(error: unknown, action: string): unknown {
   );
 }
 
-function directMessage(msg: Msg, headers: RawHeaders): StoredMessage {
-  return {
-    subject: headers.last("Nats-Subject"),
-    sequence: Number(headers.last("Nats-Sequence")),
-    headers,
-    data: msg.data,
-    at: Date.parse(headers.last("Nats-Time-Stamp")),
-  };
+/** A message of a direct read; what it was stored at is read on demand. */
+class DirectMessage implements StoredMessage {
+  readonly subject: string;
+  readonly sequence: number;
+  readonly headers: RawHeaders;
+  readonly data: Uint8Array;
+  /** Matching messages behind it. */
+  readonly pending: number;
+  /** The message of the same batch before it; 0 for the first. */
+  readonly previous: number;
+  readonly #added: RawHeaders;
+
+  constructor(msg: Msg, headers: RawHeaders) {
+    // Behind what a writer may have forged stands what the server says.
+    const added = headers.added();
+    this.#added = added;
+    this.subject = added.get("Nats-Subject");
+    this.sequence = Number(added.get("Nats-Sequence"));
+    this.pending = Number(added.get("Nats-Num-Pending"));
+    this.previous = Number(added.get("Nats-Last-Sequence"));
+    this.headers = headers;
+    this.data = msg.data;
+  }
+
+  get at(): number {
+    return Date.parse(this.#added.get("Nats-Time-Stamp"));
+  }
 }
 
 function directRefusal(subject: string, headers: RawHeaders): ApiRefusal {

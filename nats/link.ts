@@ -145,7 +145,11 @@ export class Link implements AsyncDisposable {
     };
   }
 
-  /** Publishes without waiting for anything. */
+  /**
+   * Publishes without waiting for anything.
+   *
+   * @throws {Fault} `closed` or `too_large`: nothing was sent.
+   */
   publish(
     subject: string,
     payload: Uint8Array | string,
@@ -155,7 +159,11 @@ export class Link implements AsyncDisposable {
     const options: { headers?: MsgHdrs; reply?: string } = {};
     if (reply !== undefined) options.reply = reply;
     if (headers !== undefined) options.headers = asClientHeaders(headers);
-    this.connection.publish(subject, payload, options);
+    try {
+      this.connection.publish(subject, payload, options);
+    } catch (cause) {
+      throw publishFault(cause, subject);
+    }
   }
 
   /** Ends every request that is under way; the connection stays open. */

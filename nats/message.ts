@@ -12,14 +12,10 @@ export class RawHeaders {
 
   /** The headers of a message; none where it has none. */
   static of(msg: Msg): RawHeaders {
-    const { data } = msg;
-    // Headers stand right before the payload in the same buffer.
-    const size = (msg as { size?: () => number }).size?.() ?? 0;
-    const length = size - msg.subject.length - (msg.reply?.length ?? 0) -
-      data.length;
-    const start = data.byteOffset - length;
-    if (length >= MAGIC.length && start >= 0) {
-      const text = utf8.decode(new Uint8Array(data.buffer, start, length));
+    const { _msg, _rdata } = msg as unknown as ClientMsg;
+    if (_msg?.hdr === -1) return NONE;
+    if (typeof _msg?.hdr === "number" && _rdata instanceof Uint8Array) {
+      const text = utf8.decode(_rdata.subarray(0, _msg.hdr));
       if (text.startsWith(MAGIC)) return new RawHeaders(text);
     }
     return RawHeaders.fromClient(msg);
@@ -28,7 +24,7 @@ export class RawHeaders {
   /** The slow way, by the client's own reading, for a client that keeps them elsewhere. */
   static fromClient(msg: Msg): RawHeaders {
     const headers = msg.headers;
-    if (headers === undefined) return new RawHeaders(`${MAGIC}\r\n\r\n`);
+    if (headers === undefined) return NONE;
     let text = headers.code > 0
       ? `${MAGIC} ${headers.code} ${headers.description}`
       : MAGIC;
@@ -48,12 +44,17 @@ export class RawHeaders {
     return this.#valueAt(this.text.lastIndexOf(`\r\n${name}:`), name);
   }
 
+  /** What the server has added to a stored message; empty where it has not. */
+  added(): RawHeaders {
+    const at = this.text.lastIndexOf("\r\nNats-Stream:");
+    return at < 0 ? NONE : new RawHeaders(this.text.slice(at));
+  }
+
   /** The status, such as 404; 0 for an ordinary message. */
   get status(): number {
+    if (this.text.charCodeAt(MAGIC.length) !== 0x20) return 0;
     const code = this.text.slice(MAGIC.length + 1, MAGIC.length + 4);
-    return /^\d{3}$/.test(code) && this.text[MAGIC.length] === " "
-      ? Number(code)
-      : 0;
+    return /^\d{3}$/.test(code) ? Number(code) : 0;
   }
 
   #valueAt(at: number, name: string): string {
@@ -63,5 +64,12 @@ export class RawHeaders {
   }
 }
 
+/** Where nats.js 3.4 keeps the bytes; elsewhere they are had the slow way. */
+interface ClientMsg {
+  readonly _msg?: { readonly hdr?: number };
+  readonly _rdata?: Uint8Array;
+}
+
 const MAGIC = "NATS/1.0";
+const NONE = new RawHeaders(`${MAGIC}\r\n\r\n`);
 const utf8 = new TextDecoder();

@@ -104,6 +104,20 @@ export function decodeCommit(
   subjects: Subjects,
   message: StoredMessage,
 ): TrailedCommit {
+  const commit = decodeUntrailed(codec, subjects, message);
+  return { ...commit, trail: trailOf(message) };
+}
+
+/**
+ * As {@link decodeCommit}, for those who only read on: without the trail.
+ *
+ * @throws {CorruptLogError} `corrupt_log`: as there.
+ */
+export function decodeUntrailed(
+  codec: EventCodec,
+  subjects: Subjects,
+  message: StoredMessage,
+): StoredCommit {
   try {
     return decode(codec, subjects, message);
   } catch (error) {
@@ -116,6 +130,12 @@ export function decodeCommit(
       },
     );
   }
+}
+
+/** The sequences of the commits before a message's own, newest first: a hint. */
+function trailOf({ headers, sequence }: StoredMessage): readonly number[] {
+  return parseTrail(headers.get(CommitHeader.trail))
+    .filter((before) => before < sequence);
 }
 
 /** The position behind a commit that was read. */
@@ -134,7 +154,7 @@ function decode(
   codec: EventCodec,
   subjects: Subjects,
   message: StoredMessage,
-): TrailedCommit {
+): StoredCommit {
   const { headers, sequence } = message;
   const { commitId, events } = decodeCommitEvents(
     codec,
@@ -149,9 +169,6 @@ function decode(
     events,
     commands: parseCommands(headers.get(CommitHeader.commands), events.length),
     at: message.at,
-    trail: parseTrail(headers.get(CommitHeader.trail)).filter((seq) =>
-      seq < sequence
-    ),
   };
 }
 

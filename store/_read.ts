@@ -12,12 +12,12 @@ import {
   type StoredEvent,
   TRAIL_LENGTH,
 } from "../event/mod.ts";
-import { Deadline } from "../nats/mod.ts";
-import type { JetStreamApi, StoredMessage } from "./_api.ts";
-import { decodeCommit, type TrailedCommit } from "./_commit.ts";
+import type { TrailedCommit } from "./_commit.ts";
 import { type Context, readTail } from "./_context.ts";
 import { fetchCommit, isSpread, loadActor } from "./_load.ts";
+import { fetchDeadline, pages, windowsBack } from "./_pages.ts";
 import type { ReadPlan } from "./_rules.ts";
+import type { StoredCommit } from "./types.ts";
 
 /** Reads events as planned. */
 export async function* readEvents(
@@ -46,7 +46,7 @@ async function* commitsOfActor(
   context: Context,
   address: ActorAddress,
   plan: ReadPlan,
-): AsyncGenerator<TrailedCommit> {
+): AsyncGenerator<StoredCommit> {
   const tail = await readTail(context, address, fetchDeadline(context, plan));
   const target = tail.commit;
   if (target === undefined || target.version < plan.from) return;
@@ -54,8 +54,8 @@ async function* commitsOfActor(
     yield* back(context, address, target, plan);
     return;
   }
-  if (target.version - plan.from < NEAR) {
-    const newest: TrailedCommit[] = [];
+  if (plan.from > 1 && target.version - plan.from < NEAR) {
+    const newest: StoredCommit[] = [];
     for await (const commit of back(context, address, target, plan)) {
       newest.push(commit);
     }
@@ -71,7 +71,7 @@ async function* commitsOfActor(
       {},
       fetchDeadline(context, plan),
     );
-    for (const commit of loaded.commits) yield { ...commit, trail: [] };
+    yield* loaded.commits;
     return;
   }
   let version = 0;
@@ -98,11 +98,11 @@ async function* back(
   address: ActorAddress,
   target: TrailedCommit,
   plan: ReadPlan,
-): AsyncGenerator<TrailedCommit> {
+): AsyncGenerator<StoredCommit> {
   const subject = context.subjects.event(address);
   let { version } = target;
   let before = target.sequence;
-  const check = (commit: TrailedCommit) => {
+  const check = (commit: StoredCommit) => {
     if (commit.version !== version) throw missing(address, version);
     version -= commit.events.length;
     before = commit.sequence - 1;
@@ -153,7 +153,7 @@ async function* backByTrail(
 async function* commitsOfFilter(
   context: Context,
   plan: ReadPlan,
-): AsyncGenerator<TrailedCommit> {
+): AsyncGenerator<StoredCommit> {
   const { bulk, eventStream, subjects } = context;
   const filter = plan.type === undefined
     ? subjects.allEvents
@@ -167,134 +167,6 @@ async function* commitsOfFilter(
   else yield* pages(context, filter, from, to, plan);
 }
 
-/** Commits of a filter, oldest first, one page ahead of the consumer. */
-async function* pages(
-  context: Context,
-  filter: string,
-  from: number,
-  to: number,
-  plan: ReadPlan,
-): AsyncGenerator<TrailedCommit> {
-  const { bulk, codec, subjects } = context;
-  if (from > to) return;
-  let ahead = fetchPage(
-    context,
-    bulk,
-    filter,
-    from,
-    PAGE,
-    fetchDeadline(context, plan),
-  );
-  try {
-    for (;;) {
-      const page = await ahead;
-      const last = page.at(-1)!.sequence;
-      const more = last < to;
-      if (more) {
-        ahead = fetchPage(
-          context,
-          bulk,
-          filter,
-          last + 1,
-          PAGE,
-          fetchDeadline(context, plan),
-        );
-        ahead.catch(() => {}); // awaited only if the consumer comes back for it
-      }
-      for (const message of page) {
-        if (message.sequence > to) return;
-        yield decodeCommit(codec, subjects, message);
-      }
-      if (!more) return;
-    }
-  } finally {
-    ahead.catch(() => {});
-  }
-}
-
-/**
- * Commits of a filter, newest first. The server reads forward only, so windows
- * of sequences are read forward and handed out backward; they grow where the
- * filter matches little. There is a match at `last`, which is not before `to`.
- */
-async function* windowsBack(
-  context: Context,
-  filter: string,
-  floor: number,
-  to: number,
-  last: number,
-  plan: ReadPlan,
-): AsyncGenerator<TrailedCommit> {
-  const { bulk, codec, subjects } = context;
-  for (let high = to, width = WINDOW; high >= floor;) {
-    const low = Math.max(floor, high - width + 1);
-    const found: StoredMessage[] = [];
-    // As there is a match behind `high`, a page that ends before it comes from a
-    // replica that is behind, and fetchPage asks again.
-    const end = Math.min(high, last);
-    for (let next = low; next <= end && found.length <= WINDOW;) {
-      const size = Math.min(WINDOW, high - next + 1) + 1;
-      const page = await fetchPage(
-        context,
-        bulk,
-        filter,
-        next,
-        size,
-        fetchDeadline(context, plan),
-      );
-      next = page.at(-1)!.sequence + 1;
-      for (const message of page) {
-        if (message.sequence <= high) found.push(message);
-      }
-    }
-    if (found.length > WINDOW) {
-      width = WINDOW; // denser than it looked: no more than a window in memory
-      continue;
-    }
-    for (const message of found.reverse()) {
-      yield decodeCommit(codec, subjects, message);
-    }
-    high = low - 1;
-    if (found.length < WINDOW / 8) width = Math.min(width * 4, 1 << 22);
-  }
-}
-
-// One page, never empty: the caller knows that there is a match at or behind `from`.
-async function fetchPage(
-  context: Context,
-  api: JetStreamApi,
-  filter: string,
-  from: number,
-  batch: number,
-  deadline: Deadline,
-): Promise<StoredMessage[]> {
-  const page: StoredMessage[] = [];
-  const limits = { batch, maxBytes: PAGE_BYTES };
-  for (let tries = 1; tries <= 4; tries++) {
-    const { eventStream } = context;
-    await api.directBatch(
-      eventStream,
-      from,
-      filter,
-      limits,
-      deadline,
-      (m) => page.push(m),
-    );
-    if (page.length > 0) return page;
-    context.stats.staleReads++;
-    await deadline.pause(tries * 2);
-  }
-  const message = await api.next(context.eventStream, from, filter, deadline);
-  if (message !== undefined) return [message];
-  throw new CorruptLogError(
-    `Cannot read ${filter} from sequence ${from} on: the message that was there is gone`,
-  );
-}
-
-function fetchDeadline(context: Context, plan: ReadPlan): Deadline {
-  return new Deadline(context.clock, plan.timeout, plan.signal);
-}
-
 function missing(address: ActorAddress, version: number): CorruptLogError {
   return new CorruptLogError(
     `Cannot read "${address.id}" as version ${version} is missing from its log`,
@@ -302,11 +174,6 @@ function missing(address: ActorAddress, version: number): CorruptLogError {
   );
 }
 
-/** Messages a page. */
-const PAGE = 1_000;
-const PAGE_BYTES = 8 * 1024 * 1024;
-/** Sequences a window starts with when reading backward. */
-const WINDOW = 512;
 /** So near to its end an actor's log is read by trails rather than from its start. */
 const NEAR = 128;
 /** So many events of an actor are loaded at once where they lie far apart. */

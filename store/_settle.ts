@@ -110,6 +110,7 @@ export async function settle(
     !deadline.passed;
     delay = Math.min(delay * 2, 500), sends++
   ) {
+    if (deadline.signal?.aborted) break;
     if (sends > 0) context.stats.resent++;
     let refused = false;
     try {
@@ -150,7 +151,10 @@ export async function settle(
   context.stats.unknown++;
   throw new OutcomeUnknownError(
     `${action}: commit ${slot.commitId} was sent, but whether it is stored could not be read ` +
-      `within ${deadline.timeout} ms; look for it behind sequence ${slot.expected}`,
+      (deadline.passed
+        ? `within ${deadline.timeout} ms`
+        : "before the call was ended") +
+      `; look for it behind sequence ${slot.expected}`,
     {
       cause,
       details: {

@@ -127,6 +127,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
    * @throws {PermissionDeniedError} `permission_denied`: a stream is missing and
    * this user may not create it.
    * @throws {StoreUnavailableError} `store_unavailable`: no answer in time.
+   * @throws {ClosedError} `closed`: the connection is closed.
    */
   static async open(
     nc: Connection,
@@ -136,6 +137,13 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
     const subjects = subjectsOf(namespace);
     const { events, snapshots } = streamNames(namespace);
     const deadline = new Deadline(clock, checkCall(options));
+    for (const connection of [nc, bulk ?? nc]) {
+      if (connection.isClosed() || connection.isDraining()) {
+        throw new ClosedError(
+          `Cannot open namespace "${namespace}" as the connection to NATS is closed`,
+        );
+      }
+    }
     assertServer(nc);
     const link = new Link(nc, { clock });
     const links = bulk === undefined || bulk === nc

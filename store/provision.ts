@@ -248,14 +248,14 @@ async function infoOf(
   // A server without JetStream may be one of several, of which others have it: so
   // it is asked all the same, but not for long.
   const info = api.link.connection.info as { jetstream?: boolean } | undefined;
-  const off = info?.jetstream !== true;
+  const off = info !== undefined && info.jetstream !== true;
   const patience = off
     ? new Deadline(deadline.clock, deadline.attempt(1_000), deadline.signal)
     : deadline;
   try {
     return await api.streamInfo(name, patience);
   } catch (error) {
-    if (off && isFault(error, "no_responders", "timeout")) {
+    if (off && isFault(error, "no_responders")) {
       throw new UnsupportedServerError(
         `${action} as JetStream is off on this nats-server: start it with -js`,
         { cause: error },

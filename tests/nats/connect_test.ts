@@ -24,11 +24,23 @@ describe("connect()", () => {
     }
   });
 
+  it("refuses credentials in an address, without showing them", async () => {
+    const servers = "nats://ada:secret@127.0.0.1:4222";
+    await assert.rejects(connect({ servers }), (error) => {
+      assert.ok(error instanceof InvalidArgumentError);
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+  });
+
   it("says that nobody answers, without the password", async () => {
     const port = await closedPort();
     await assert.rejects(
       connect({
-        servers: `nats://ada:secret@127.0.0.1:${port}`,
+        servers: `nats://127.0.0.1:${port}`,
+        user: "ada",
+        pass: "secret",
+
         timeout: 2_000,
       }),
       (error) => {

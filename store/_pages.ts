@@ -1,0 +1,140 @@
+/**
+ * Pages of a stream: commits of a filter, forward and backward, from whichever
+ * replica answers, at most one page ahead of the consumer.
+ */
+import { CorruptLogError } from "../event/mod.ts";
+import { Deadline } from "../nats/mod.ts";
+import type { StoredMessage } from "./_api.ts";
+import { decodeUntrailed } from "./_commit.ts";
+import type { Context } from "./_context.ts";
+import type { ReadPlan } from "./_rules.ts";
+import type { StoredCommit } from "./types.ts";
+
+/**
+ * A message of a page, decoded as it came, so that its bytes need not be kept.
+ * One that cannot be read is told when the consumer gets there.
+ */
+interface Entry {
+  readonly sequence: number;
+  readonly commit?: StoredCommit;
+  readonly error?: unknown;
+}
+
+/** Commits of a filter, oldest first. There is a match at `to`, or behind it. */
+export async function* pages(
+  context: Context,
+  filter: string,
+  from: number,
+  to: number,
+  plan: ReadPlan,
+): AsyncGenerator<StoredCommit> {
+  if (from > to) return;
+  let ahead = fetchPage(context, filter, from, PAGE, plan);
+  try {
+    for (;;) {
+      const page = await ahead;
+      const last = page.at(-1)!.sequence;
+      const more = last < to;
+      if (more) {
+        ahead = fetchPage(context, filter, last + 1, PAGE, plan);
+        ahead.catch(() => {}); // awaited only if the consumer comes back for it
+      }
+      for (const entry of page) {
+        if (entry.sequence > to) return;
+        yield commitOf(entry);
+      }
+      if (!more) return;
+    }
+  } finally {
+    ahead.catch(() => {});
+  }
+}
+
+/**
+ * Commits of a filter, newest first. The server reads forward only, so windows
+ * of sequences are read forward and handed out backward; they grow where the
+ * filter matches little. There is a match at `last`.
+ */
+export async function* windowsBack(
+  context: Context,
+  filter: string,
+  floor: number,
+  to: number,
+  last: number,
+  plan: ReadPlan,
+): AsyncGenerator<StoredCommit> {
+  for (let high = Math.min(to, last), width = WINDOW; high >= floor;) {
+    const low = Math.max(floor, high - width + 1);
+    const found: Entry[] = [];
+    // As there is a match at `last`, a page that ends before `high` comes from a
+    // replica that is behind, and fetchPage asks again.
+    for (let next = low; next <= high && found.length <= WINDOW;) {
+      const size = Math.min(WINDOW, high - next + 1) + 1;
+      const page = await fetchPage(context, filter, next, size, plan);
+      next = page.at(-1)!.sequence + 1;
+      for (const entry of page) {
+        if (entry.sequence <= high) found.push(entry);
+      }
+    }
+    if (found.length > WINDOW) {
+      width = WINDOW; // denser than it looked: no more than a window in memory
+      continue;
+    }
+    for (const entry of found.reverse()) yield commitOf(entry);
+    high = low - 1;
+    if (found.length < WINDOW / 8) width = Math.min(width * 4, 1 << 22);
+  }
+}
+
+/** The time one fetch of a read may take, from now. */
+export function fetchDeadline(context: Context, plan: ReadPlan): Deadline {
+  return new Deadline(context.clock, plan.timeout, plan.signal);
+}
+
+// One page, never empty: the caller knows that there is a match at or behind `from`.
+async function fetchPage(
+  context: Context,
+  filter: string,
+  from: number,
+  batch: number,
+  plan: ReadPlan,
+): Promise<Entry[]> {
+  const { bulk, codec, eventStream, stats, subjects } = context;
+  const deadline = fetchDeadline(context, plan);
+  const page: Entry[] = [];
+  const take = (message: StoredMessage) => {
+    const { sequence } = message;
+    try {
+      const commit = decodeUntrailed(codec, subjects, message);
+      page.push({ sequence, commit });
+    } catch (error) {
+      page.push({ sequence, error });
+    }
+  };
+  const limits = { batch, maxBytes: PAGE_BYTES };
+  for (let tries = 1; tries <= 4; tries++) {
+    await bulk.directBatch(eventStream, from, filter, limits, deadline, take);
+    if (page.length > 0) return page;
+    stats.staleReads++;
+    await deadline.pause(tries * 2);
+  }
+  const message = await bulk.next(eventStream, from, filter, deadline);
+  if (message === undefined) {
+    throw new CorruptLogError(
+      `Cannot read ${filter} from sequence ${from} on: the message that was there is gone`,
+    );
+  }
+  take(message);
+  return page;
+}
+
+function commitOf({ commit, error }: Entry): StoredCommit {
+  if (commit === undefined) throw error;
+  return commit;
+}
+
+/** Messages a page. */
+const PAGE = 1_000;
+const PAGE_BYTES = 8 * 1024 * 1024;
+/** Sequences a window starts with when reading backward. */
+const WINDOW = 512;
