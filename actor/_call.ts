@@ -22,6 +22,8 @@ export interface Call {
   readonly commandId: string;
   /** 1 for the first; more when an earlier attempt may have been delivered. */
   readonly attempt: number;
+  /** When it was made, or came in, on the monotonic clock of this process. */
+  readonly since: number;
   /** On the monotonic clock of this process. */
   readonly deadline: number;
   /** The actors that wait for this call, outermost first. */
@@ -85,7 +87,8 @@ export function makeCall(
       `${action} as a timeout is 1 to ${MAX_TIMEOUT} ms: got ${timeout}`,
     );
   }
-  const deadline = clock.monotonic() + timeout;
+  const since = clock.monotonic();
+  const deadline = since + timeout;
   return {
     address,
     name,
@@ -94,6 +97,7 @@ export function makeCall(
       ? origin?.commandId ?? ulid()
       : checkId(options.commandId, "command id"),
     attempt: origin?.attempt ?? 1,
+    since,
     deadline: origin === undefined
       ? deadline
       : Math.min(deadline, origin.deadline),

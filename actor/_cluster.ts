@@ -1,5 +1,17 @@
-/** A node among others: what it takes in, what it sends, and who lives where. */
-import { type Clock, type Subjects, subjectsOf } from "../event/mod.ts";
+/**
+ * A node among others: what it takes in, what it sends, and who lives where.
+ *
+ * A node that stood still for a second (frozen, or its event loop blocked), or
+ * that was cut off from NATS, cannot know who wrote meanwhile: it forgets all
+ * its actors and loads them anew as they are called. While it is cut off, it
+ * answers nothing from memory.
+ */
+import {
+  type CancelTimer,
+  type Clock,
+  type Subjects,
+  subjectsOf,
+} from "../event/mod.ts";
 import { type Connection, Link } from "../nats/mod.ts";
 import type { Call } from "./_call.ts";
 import { Deadlines } from "./_deadlines.ts";
@@ -40,6 +52,9 @@ export class Cluster implements Elsewhere {
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
   #leaving = false;
+  #lastLook: number;
+  #cancelLook: CancelTimer | undefined;
+  #stopListening: () => void = () => {};
 
   /** Takes part in nothing yet. */
   constructor(options: ClusterOptions) {
@@ -48,11 +63,13 @@ export class Cluster implements Elsewhere {
     const link = new Link(connection);
     this.#options = options;
     this.#link = link;
+    this.#lastLook = clock.monotonic();
     this.#deadlines = new Deadlines(clock);
     this.placement = new Placement({
       ...options,
       link,
       types: [...host.definitions.keys()],
+      hasCall: (commandId) => this.#inbound.has(commandId),
     });
     this.#inbound = new Inbound({
       connection,
@@ -60,6 +77,8 @@ export class Cluster implements Elsewhere {
       subjects,
       host,
       clock,
+      nodeId,
+      onMessage: () => this.#look(),
       owns: (type, shard) => this.owns(type, shard),
       ask: options.ask,
     });
@@ -77,7 +96,7 @@ export class Cluster implements Elsewhere {
 
   /** As {@link Elsewhere.owns}. */
   owns(type: string, shard: number): boolean {
-    return !this.#leaving &&
+    return !this.#leaving && this.#link.connected &&
       this.placement.ownerOf(type, shard) === this.#options.nodeId;
   }
 
@@ -97,6 +116,10 @@ export class Cluster implements Elsewhere {
     await connection.flush();
     this.placement.announce();
     await connection.flush();
+    this.#tick();
+    this.#stopListening = this.#link.onChange(() => {
+      if (this.#link.connected) this.#startAnew("it was cut off from NATS");
+    });
   }
 
   /** Tells the others that it goes, and takes no more requests. */
@@ -108,9 +131,17 @@ export class Cluster implements Elsewhere {
     await this.#flush();
   }
 
+  /** Gives the calls to other nodes up to `grace` ms to be answered. */
+  drain(grace: number): Promise<void> {
+    return this.#outbound.drain(grace);
+  }
+
   /** Ends all of it, once what ran has been answered. */
   async close(): Promise<void> {
+    this.#inbound.close();
     await this.#flush();
+    this.#stopListening();
+    this.#cancelLook?.();
     this.#outbound.close();
     this.placement.close();
     this.#deadlines.clear();
@@ -124,8 +155,38 @@ export class Cluster implements Elsewhere {
     host.release((type, shard) => this.owns(type, shard));
   }
 
+  #tick(): void {
+    this.#look();
+    this.#cancelLook = this.#options.clock.timer(LOOK, () => this.#tick());
+  }
+
+  // Also before each request, as a timer may come behind what was buffered.
+  #look(): void {
+    const now = this.#options.clock.monotonic();
+    const stoodStill = now - this.#lastLook > STALL;
+    this.#lastLook = now;
+    if (stoodStill) this.#startAnew("it stood still");
+  }
+
+  #startAnew(reason: string): void {
+    const { host, log, nodeId } = this.#options;
+    if (host.stats.activations > 0) {
+      log({
+        level: "warn",
+        message: "a node forgets its actors, to load them anew",
+        node: nodeId,
+        reason,
+      });
+    }
+    host.release(() => false);
+    this.placement.refresh();
+  }
+
   async #flush(): Promise<void> {
     const { connection } = this.#options;
     if (this.#link.connected) await connection.flush().catch(() => {});
   }
 }
+
+const LOOK = 250;
+const STALL = 1_000;

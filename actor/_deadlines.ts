@@ -72,7 +72,7 @@ export class Deadlines {
           timed.expire();
         }
         for (const { deadline } of bucket) next = Math.min(next, deadline);
-      } else if (bucket.size > 0) next = Math.min(next, (index + 1) * BUCKET);
+      } else if (bucket.size > 0) next = Math.min(next, index * BUCKET);
       if (bucket.size === 0) this.#buckets.delete(index);
     }
     if (next < Infinity) this.#arm(next);

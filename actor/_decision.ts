@@ -127,6 +127,12 @@ export function handlerFailed(
   );
 }
 
+/** Whether a handler returned something to wait for. */
+export function isThenable(value: unknown): value is Promise<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
 function textOf(cause: unknown): string {
   return cause instanceof Error
     ? `${cause.name}: ${cause.message}`

@@ -36,6 +36,8 @@ export interface HostOptions {
   readonly log: Log;
   /** Actors in memory at most. */
   readonly maxActivations: number;
+  /** Whether there are no other nodes that could run an actor. */
+  readonly alone: boolean;
   /** Makes references for handlers. */
   readonly refer: Refer;
 }
@@ -64,6 +66,7 @@ export class Host implements Surroundings {
   readonly #nodeId: string;
   readonly #log: Log;
   readonly #max: number;
+  readonly #alone: boolean;
   readonly #deadlines: Deadlines;
   readonly #activations = new Map<string, Activation>();
   readonly #background = new Set<Promise<unknown>>();
@@ -82,6 +85,7 @@ export class Host implements Surroundings {
     this.#nodeId = options.nodeId;
     this.#log = options.log;
     this.#max = options.maxActivations;
+    this.#alone = options.alone;
     this.#deadlines = new Deadlines(options.clock);
     this.definitions = definitionsByType(options.actors);
     this.#sweepEvery = Math.max(
@@ -127,7 +131,8 @@ export class Host implements Surroundings {
     const command = definition.commandHandlers.get(call.name);
     const handler = command ?? definition.queryHandlers.get(call.name);
     if (handler === undefined) return reject(unknownName(definition, call));
-    if (this.#leaving) {
+    // What runs may still call others, where there is nobody else to ask.
+    if (this.#leaving && !(this.#alone && call.chain.length > 0)) {
       return reject(new MovedError(`Node "${this.#nodeId}" is leaving`));
     }
     const job = new Job(call, handler, this.#deadlines, resolve, reject);

@@ -9,7 +9,7 @@ import {
   SHARDS,
   type Subjects,
 } from "../event/mod.ts";
-import type { Connection, Link } from "../nats/mod.ts";
+import { type Connection, type Link, RawHeaders } from "../nats/mod.ts";
 import type { Call } from "./_call.ts";
 import type { Host } from "./_host.ts";
 import { cycle } from "./_router.ts";
@@ -20,6 +20,7 @@ import {
   encodeError,
   type Incoming,
   type Outgoing,
+  OWNER_HEADER,
   replyLimit,
 } from "./_wire.ts";
 
@@ -35,6 +36,10 @@ export interface InboundOptions {
   readonly host: Host;
   /** Where time comes from. */
   readonly clock: Clock;
+  /** This node. */
+  readonly nodeId: string;
+  /** Called before each request is looked at. */
+  onMessage(): void;
   /** Whether a shard is this node's. */
   owns(type: string, shard: number): boolean;
   /** Gets a call answered wherever its actor lives. */
@@ -46,10 +51,16 @@ export class Inbound {
   readonly #options: InboundOptions;
   readonly #shards = new Map<string, () => void>();
   readonly #asks: (() => void)[] = [];
+  readonly #underway = new Set<string>();
 
   /** Takes nothing yet. */
   constructor(options: InboundOptions) {
     this.#options = options;
+  }
+
+  /** Whether a call sent to this node is under way here. */
+  has(commandId: string): boolean {
+    return this.#underway.has(commandId);
   }
 
   /** Takes requests of plain clients to the types hosted here. */
@@ -96,10 +107,14 @@ export class Inbound {
   }
 
   #do(msg: Incoming): void {
-    const { clock, host, owns } = this.#options;
+    const { clock, host, nodeId, owns } = this.#options;
+    const headers = RawHeaders.of(msg);
+    const owner = headers.get(OWNER_HEADER);
+    if (owner !== "" && owner !== nodeId) return;
+    this.#options.onMessage();
     let call: Call;
     try {
-      call = decodeCall(msg, clock);
+      call = decodeCall(msg, headers, clock);
       const { type, shard, id } = call.address;
       if (!owns(type, shard)) {
         throw new MovedError(`"${id}" lives on another node now`);
@@ -108,11 +123,18 @@ export class Inbound {
     } catch (error) {
       return this.#refuse(msg, error);
     }
-    const { name, address } = call;
+    const { name, address, commandId } = call;
+    this.#underway.add(commandId);
     host.submit(
       call,
-      (answer) => this.#answer(msg, host.kindOf(address.type, name)!, answer),
-      (error) => this.#refuse(msg, error),
+      (answer) => {
+        this.#underway.delete(commandId);
+        this.#answer(msg, host.kindOf(address.type, name)!, answer);
+      },
+      (error) => {
+        this.#underway.delete(commandId);
+        this.#refuse(msg, error);
+      },
     );
   }
 

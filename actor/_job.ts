@@ -1,5 +1,5 @@
 /** A call inside its activation: who waits for it, and how far it has come. */
-import { DeadlineExceededError, MovedError } from "../event/mod.ts";
+import { type Clock, DeadlineExceededError, MovedError } from "../event/mod.ts";
 import type { Call } from "./_call.ts";
 import type { AnyHandler } from "./definition.ts";
 import type { Deadlines, Timed } from "./_deadlines.ts";
@@ -23,6 +23,7 @@ export class Job implements Timed {
   readonly #reject: (error: unknown) => void;
   #joined: Job[] | undefined;
   #watched = false;
+  #waited = false;
   #controller: AbortController | undefined;
   #onAbort: (() => void) | undefined;
 
@@ -44,6 +45,14 @@ export class Job implements Timed {
     return this.call.deadline;
   }
 
+  /**
+   * The time, for comparing it with the deadline. A job that never had to wait
+   * is not older than its call: that spares the hot path a look at the clock.
+   */
+  time(clock: Clock): number {
+    return this.#waited ? clock.monotonic() : this.call.since;
+  }
+
   /** Whether it was answered or given up. */
   get settled(): boolean {
     return this.stage === "settled";
@@ -59,6 +68,7 @@ export class Job implements Timed {
   watch(): void {
     if (this.#watched || this.settled) return;
     this.#watched = true;
+    this.#waited = true;
     this.#deadlines.add(this);
     const { signal } = this.call;
     if (signal === undefined) return;

@@ -64,7 +64,13 @@ export class CommandMemory {
   add(command: CommandRecord, version: number, at: number): void {
     // The first answer is the one that counts.
     if (this.#commands.has(command.id)) return;
-    this.#commands.set(command.id, { ...command, version, at });
+    const { id, events, rejected } = command;
+    this.#commands.set(
+      id,
+      rejected === undefined
+        ? { id, events, version, at }
+        : { id, events, rejected, version, at },
+    );
     if (this.#commands.size > LEAST) this.#forget(at);
   }
 

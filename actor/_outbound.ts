@@ -5,8 +5,9 @@
  * Nobody listening on the owner's subject means that nothing was delivered: the
  * list of nodes is looked at again, and the call tried again. Silence means
  * nothing for a while, as handlers may take long: after 250 ms the owner is
- * probed, and only when it is gone, or the connection broke, is the call tried
- * again, as an attempt that the owner's successor looks up in the log first.
+ * asked, and only when it is gone or knows nothing of the call, or when the
+ * connection broke, is the call tried again: as a further attempt, which whoever
+ * takes it looks up in the log first.
  *
  * The caller waits a little longer than it tells the callee, so that the last
  * word is the callee's: done, or not done. Once an attempt may have been
@@ -66,6 +67,8 @@ type Outcome =
 export class Outbound {
   readonly #options: OutboundOptions;
   readonly #vigils = new Set<Vigil>();
+  #underway = 0;
+  #onIdle: () => void = () => {};
   #closed = false;
 
   /** Sends nothing yet. */
@@ -74,7 +77,28 @@ export class Outbound {
   }
 
   /** Gets a call answered, wherever its actor lives. */
-  async ask(first: Call): Promise<unknown> {
+  async ask(call: Call): Promise<unknown> {
+    this.#underway++;
+    try {
+      return await this.#ask(call);
+    } finally {
+      if (--this.#underway === 0) this.#onIdle();
+    }
+  }
+
+  /** Gives what is under way up to `grace` ms to be answered. */
+  drain(grace: number): Promise<void> {
+    if (this.#underway === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.timer(grace, resolve);
+      this.#onIdle = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  async #ask(first: Call): Promise<unknown> {
     const { clock, placement } = this.#options;
     const { type, shard } = first.address;
     const began = clock.monotonic();
@@ -129,7 +153,8 @@ export class Outbound {
 
   #attempt(call: Call, owner: string): Promise<Outcome> {
     if (owner !== this.#options.nodeId) return this.#send(call, owner);
-    return this.#options.local(call).then(
+    const since = this.#options.clock.monotonic();
+    return this.#options.local({ ...call, since }).then(
       (answer): Outcome => ({ kind: "answered", answer }),
       (error): Outcome => ({ kind: "refused", error }),
     );
@@ -138,7 +163,7 @@ export class Outbound {
   #send(call: Call, owner: string): Promise<Outcome> {
     const { clock, deadlines, link, placement, subjects } = this.#options;
     const left = call.deadline - clock.monotonic();
-    const { body, headers } = encodeCall(call, left);
+    const { body, headers } = encodeCall(call, owner, left);
     const size = body.length + (headers?.length ?? 0);
     if (size > link.maxPayload) {
       const error = tooLarge(call, size, link.maxPayload);
@@ -155,10 +180,11 @@ export class Outbound {
       const vigil = new Vigil(owner, {
         clock,
         deadlines,
-        isGone: () => placement.suspect(owner),
-        onGone: () => {
+        isLost: async () => !(await placement.has(owner, call.commandId)),
+        onLost: () => {
           giveUp();
-          settle({ kind: "silent", cause: new MovedError(`${owner} is gone`) });
+          const cause = new MovedError(`node "${owner}" is gone`);
+          settle({ kind: "silent", cause });
         },
       });
       this.#vigils.add(vigil);

@@ -19,7 +19,7 @@
  * A node is gone when nobody answers its probe subject (the server knows that a
  * process died within milliseconds), or when it misses four probes of 250 ms.
  */
-import { type Clock, ulid } from "../event/mod.ts";
+import { type Clock, InvalidArgumentError, ulid } from "../event/mod.ts";
 import { type Connection, isFault, type Link } from "../nats/mod.ts";
 import type { Log } from "./log.ts";
 
@@ -41,6 +41,8 @@ export interface PlacementOptions {
   readonly clock: Clock;
   /** Who is told. */
   readonly log: Log;
+  /** Whether a call that was sent to this node is under way here. */
+  hasCall(commandId: string): boolean;
 }
 
 /** What a node says of itself. */
@@ -84,13 +86,22 @@ export class Placement {
     return [...this.#nodes.keys()].sort();
   }
 
-  /** Finds out who is there, and begins to answer whoever asks the same. */
+  /**
+   * Finds out who is there, and begins to answer whoever asks the same.
+   *
+   * @throws {InvalidArgumentError} `invalid_argument`: a node of this name runs.
+   */
   async join(): Promise<void> {
-    this.#subscribe("ping", () => this.#leaving ? undefined : this.#presence);
+    await this.#assertUnique();
+    this.#subscribe("ping", () => this.#hosts ? this.#presence : undefined);
     this.#subscribe(`${this.#options.nodeId}.probe`, () => ({
       run: this.#run,
       leaving: this.#leaving,
     }));
+    this.#subscribe(
+      `${this.#options.nodeId}.has`,
+      (said) => this.#options.hasCall(String(said)),
+    );
     this.#subscribe("changed", (said) => {
       this.#heard(said as Said);
       return undefined;
@@ -101,16 +112,14 @@ export class Placement {
 
   /** Tells the others that this node is there. */
   announce(): void {
-    if (this.#options.types.length > 0) this.#say({ came: this.#presence });
+    if (this.#hosts) this.#say({ came: this.#presence });
   }
 
   /** Tells the others that this node goes; from now on it owns nothing. */
   leave(): void {
+    if (this.#hosts) this.#say({ left: this.#options.nodeId, run: this.#run });
     this.#leaving = true;
     this.#drop(this.#options.nodeId);
-    if (this.#options.types.length > 0) {
-      this.#say({ left: this.#options.nodeId, run: this.#run });
-    }
   }
 
   /** Ends all of it. */
@@ -125,8 +134,35 @@ export class Placement {
     if (forced !== undefined) return forced;
     let owners = this.#owners.get(type);
     if (owners === undefined) this.#owners.set(type, owners = []);
-    if (!(shard in owners)) owners[shard] = this.#highest(type, shard);
+    if (!(shard in owners)) {
+      const hosts = [...this.#nodes.values()]
+        .filter(({ types }) => types.includes(type));
+      owners[shard] = highest(hosts.map(({ node }) => node), type, shard);
+    }
     return owners[shard];
+  }
+
+  /**
+   * Finds out what has become of a call that a node was sent and has not
+   * answered: it may have been sent while somebody else, who is gone, listened
+   * for that shard.
+   *
+   * @returns Whether to wait on: the node has it, or nobody can tell.
+   */
+  async has(node: string, commandId: string): Promise<boolean> {
+    const subject = this.#subject(`${node}.has`);
+    try {
+      const reply = await this.#options.link.request(
+        subject,
+        JSON.stringify(commandId),
+        { timeout: PROBE },
+      );
+      return reply.json<boolean>();
+    } catch (error) {
+      return isFault(error, "no_responders", "timeout")
+        ? !(await this.suspect(node))
+        : true;
+    }
   }
 
   /** Places shards by hand, in tests. */
@@ -146,11 +182,12 @@ export class Placement {
    * Finds out whether a node is gone, takes it off the list if so and tells the
    * others.
    *
+   * @param probes How many it must miss, where it does not answer at all.
    * @returns Whether it is gone.
    */
-  async suspect(node: string): Promise<boolean> {
+  async suspect(node: string, probes: number = PROBES): Promise<boolean> {
     if (!this.#nodes.has(node)) return true;
-    if (await this.#isAlive(node)) return false;
+    if (await this.#isAlive(node, probes)) return false;
     const { cluster, log, nodeId } = this.#options;
     if (this.#drop(node, true)) {
       log({
@@ -165,6 +202,25 @@ export class Placement {
     return true;
   }
 
+  async #assertUnique(): Promise<void> {
+    const { cluster, link, nodeId } = this.#options;
+    try {
+      await link.request(this.#subject(`${nodeId}.probe`), "", {
+        timeout: PROBE,
+      });
+    } catch {
+      return;
+    }
+    throw new InvalidArgumentError(
+      `Cannot start node "${nodeId}" as cluster "${cluster}" has a node of that name already`,
+    );
+  }
+
+  /** A client hosts nothing, and a node that leaves nothing more. */
+  get #hosts(): boolean {
+    return this.#options.types.length > 0 && !this.#leaving;
+  }
+
   get #presence(): Presence {
     const { namespace, nodeId, types } = this.#options;
     return { node: nodeId, run: this.#run, namespace, types };
@@ -176,15 +232,15 @@ export class Placement {
       this.#gone.add(said.run);
       if (this.#nodes.get(said.left)?.run === said.run) this.#drop(said.left);
     } else if (said.suspect !== this.#options.nodeId) {
-      // Another's suspicion is a reason to look, not to believe.
-      this.suspect(said.suspect);
+      // Another's suspicion is a reason to look, if a shorter one.
+      this.suspect(said.suspect, 1);
     }
   }
 
   async #refresh(): Promise<void> {
     const answered = await this.#ping();
     if (answered === undefined) return; // this node is cut off: no news
-    if (this.#options.types.length > 0 && !this.#leaving) {
+    if (this.#hosts) {
       answered.set(this.#options.nodeId, this.#presence);
     }
     for (const presence of answered.values()) this.#add(presence);
@@ -216,19 +272,20 @@ export class Placement {
     });
   }
 
-  #isAlive(node: string): Promise<boolean> {
+  #isAlive(node: string, probes: number): Promise<boolean> {
     const running = this.#probes.get(node);
     if (running !== undefined) return running;
-    const probe = this.#probe(node).finally(() => this.#probes.delete(node));
+    const probe = this.#probe(node, probes)
+      .finally(() => this.#probes.delete(node));
     this.#probes.set(node, probe);
     return probe;
   }
 
-  async #probe(node: string): Promise<boolean> {
+  async #probe(node: string, probes: number): Promise<boolean> {
     const { link } = this.#options;
     const subject = this.#subject(`${node}.probe`);
     const { run } = this.#nodes.get(node)!;
-    for (let missed = 0; missed < PROBES; missed++) {
+    for (let missed = 0; missed < probes; missed++) {
       try {
         const reply = await link.request(subject, "", { timeout: PROBE });
         const answer = reply.json<{ run: string; leaving: boolean }>();
@@ -256,21 +313,6 @@ export class Placement {
     this.#owners.clear();
     this.onChange(dead ? node : undefined);
     return true;
-  }
-
-  #highest(type: string, shard: number): string | undefined {
-    let best: string | undefined;
-    let highest = -1;
-    for (const { node, types } of this.#nodes.values()) {
-      if (!types.includes(type)) continue;
-      const score = mix(`${node}/${type}/${shard}`);
-      // Equal scores are decided by name, so that all nodes decide alike.
-      if (score > highest || (score === highest && node < best!)) {
-        best = node;
-        highest = score;
-      }
-    }
-    return best;
   }
 
   #subscribe(what: string, answer: (said: unknown) => unknown): void {
@@ -315,6 +357,28 @@ type Said =
   | { readonly came: Presence }
   | { readonly left: string; readonly run: string }
   | { readonly suspect: string };
+
+/**
+ * The node that scores highest for a shard; undefined where there are no nodes.
+ * A node that comes or goes changes only the shards that are, or were, its own.
+ */
+export function highest(
+  nodes: readonly string[],
+  type: string,
+  shard: number,
+): string | undefined {
+  let best: string | undefined;
+  let most = -1;
+  for (const node of nodes) {
+    const score = mix(`${node}/${type}/${shard}`);
+    // Equal scores are decided by name, so that all nodes decide alike.
+    if (score > most || (score === most && node < best!)) {
+      best = node;
+      most = score;
+    }
+  }
+  return best;
+}
 
 /** FNV-1a with a finish (of MurmurHash3) that spreads names that differ little. */
 function mix(text: string): number {

@@ -85,14 +85,15 @@ export class Router {
 
   /** Gets a call answered. */
   ask(call: Call): Promise<unknown> {
-    if (this.#closed) {
+    const { chain, address } = call;
+    // What runs may still call others.
+    if (this.#closed && chain.length === 0) {
       return Promise.reject(
         new ClosedError(
           `Cannot call "${call.name}" of "${call.address.id}" as this system is closed`,
         ),
       );
     }
-    const { chain, address } = call;
     if (chain.length > 0 && chain.includes(address.id)) {
       return Promise.reject(cycle(call));
     }
@@ -105,7 +106,7 @@ export class Router {
     return new Promise((resolve, reject) => {
       this.#host.submit(call, resolve, (error) => {
         if ((error as { code?: unknown })?.code !== "moved") reject(error);
-        else if (this.#closed) reject(closing(call));
+        else if (this.#closed && chain.length === 0) reject(closing(call));
         else if (elsewhere === undefined) reject(error);
         else elsewhere.ask(call).then(resolve, reject);
       });

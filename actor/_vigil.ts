@@ -7,15 +7,15 @@ export interface VigilOptions {
   readonly clock: Clock;
   /** Keeps the time until the next look. */
   readonly deadlines: Deadlines;
-  /** Finds out whether the node is gone. */
-  isGone(): Promise<boolean>;
-  /** Called at most once, when it is. */
-  onGone(): void;
+  /** Finds out whether no answer will come. */
+  isLost(): Promise<boolean>;
+  /** Called at most once, when none will. */
+  onLost(): void;
 }
 
 /**
- * Waiting for a node's answer: each time it was silent for a while, the node is
- * probed; alive, it is waited for on.
+ * Waiting for a node's answer: each time it was silent for a while, it is looked
+ * into whether there will be one.
  */
 export class Vigil implements Timed {
   /** When to look next. */
@@ -33,14 +33,14 @@ export class Vigil implements Timed {
 
   /** It was silent. */
   expire(): void {
-    this.#options.isGone().then((gone) => gone ? this.end() : this.#goOn());
+    this.#options.isLost().then((lost) => lost ? this.end() : this.#goOn());
   }
 
-  /** The node is gone. */
+  /** No answer will come. */
   end(): void {
     if (this.#over) return;
     this.stop();
-    this.#options.onGone();
+    this.#options.onLost();
   }
 
   /** It answered, or is waited for no longer. */

@@ -39,8 +39,15 @@ export interface Outgoing {
 /** A message as it came in. */
 export type Incoming = Parameters<typeof RawHeaders.of>[0];
 
-/** Writes the request of a call that may take `left` more milliseconds. */
-export function encodeCall(call: Call, left: number): Outgoing {
+/**
+ * Names the node a request is meant for. Two nodes may listen for one shard for
+ * a moment; whoever is not meant stays silent, so that no caller is told "not
+ * done" by one node while the other does it.
+ */
+export const OWNER_HEADER = "Aether-Owner";
+
+/** Writes the request of a call to `owner` that may take `left` more milliseconds. */
+export function encodeCall(call: Call, owner: string, left: number): Outgoing {
   const { address, name, input, correlationId, causationId, chain } = call;
   return {
     body: utf8.encode(JSON.stringify({
@@ -56,6 +63,7 @@ export function encodeCall(call: Call, left: number): Outgoing {
       [CallHeader.deadline]: String(Math.max(1, Math.ceil(left))),
       [CallHeader.chain]: chain.length === 0 ? undefined : toAscii(chain),
       [CallHeader.generation]: "0",
+      [OWNER_HEADER]: owner,
       [CallHeader.traceparent]: call.traceparent,
     }),
   };
@@ -66,7 +74,11 @@ export function encodeCall(call: Call, left: number): Outgoing {
  *
  * @throws {InvalidArgumentError} `invalid_argument`: not what {@link encodeCall} makes.
  */
-export function decodeCall(msg: Incoming, clock: Clock): Call {
+export function decodeCall(
+  msg: Incoming,
+  headers: RawHeaders,
+  clock: Clock,
+): Call {
   const body = parse(msg) as Record<string, unknown> | null;
   if (typeof body?.["id"] !== "string" || typeof body["name"] !== "string") {
     throw new InvalidArgumentError(
@@ -74,7 +86,7 @@ export function decodeCall(msg: Incoming, clock: Clock): Call {
     );
   }
   return {
-    ...readHeaders(msg, clock),
+    ...readHeaders(headers, clock),
     address: parseActorId(body["id"]),
     name: body["name"],
     input: readInput(body["input"]),
@@ -97,7 +109,7 @@ export function decodeAsk(
 ): Call {
   const input = msg.data.length === 0 ? undefined : parse(msg);
   return {
-    ...readHeaders(msg, clock),
+    ...readHeaders(RawHeaders.of(msg), clock),
     address,
     name,
     input: readInput(input),
@@ -169,17 +181,18 @@ export function replyLimit(maxPayload: number): number {
 }
 
 function readHeaders(
-  msg: Incoming,
+  headers: RawHeaders,
   clock: Clock,
 ): Omit<Call, "address" | "name" | "input"> {
-  const headers = RawHeaders.of(msg);
   const commandId = headers.get(CallHeader.commandId);
   const timeout = numberOf(headers, CallHeader.deadline, DEFAULT_TIMEOUT);
   const traceparent = headers.get(CallHeader.traceparent);
+  const since = clock.monotonic();
   return {
     commandId: commandId === "" ? ulid() : checkId(commandId, "command id"),
     attempt: numberOf(headers, CallHeader.attempt, 1),
-    deadline: clock.monotonic() + Math.min(timeout, MAX_TIMEOUT),
+    since,
+    deadline: since + Math.min(timeout, MAX_TIMEOUT),
     chain: chainOf(headers.get(CallHeader.chain)),
     ...(traceparent === "" ? {} : { traceparent }),
   };

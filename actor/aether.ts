@@ -139,7 +139,8 @@ export class Aether implements AsyncDisposable {
         store,
         clock,
         log,
-        maxActivations: own.maxActivations ?? 10_000,
+        maxActivations: own.maxActivations,
+        alone: connection === undefined,
         refer: (...args) => router.refer(...args),
       });
       const cluster = connection === undefined ? undefined : new Cluster({
@@ -153,7 +154,10 @@ export class Aether implements AsyncDisposable {
         ask: (call) => router.ask(call),
       });
       const router: Router = new Router(clock, host, cluster);
-      await cluster?.join();
+      if (cluster !== undefined) {
+        opened.push(() => cluster.close());
+        await cluster.join();
+      }
       return new Aether({ nodeId, store, router, host, cluster, opened });
     } catch (error) {
       for (const close of opened.reverse()) await close().catch(() => {});
@@ -183,8 +187,9 @@ export class Aether implements AsyncDisposable {
   }
 
   /**
-   * Leaves: takes no more calls, hands its actors over, gives what runs up to 5
-   * seconds to finish, saves snapshots, and closes what it opened.
+   * Leaves: takes no more calls, hands its actors over, gives what runs here and
+   * what was asked elsewhere up to 5 seconds to finish, saves snapshots, and
+   * closes what it opened.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -198,8 +203,7 @@ export class Aether implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#router.close();
     await this.#cluster?.leave();
-    await this.#host.close(GRACE);
-    await this.#cluster?.close();
+    await Promise.all([this.#cluster?.drain(GRACE), this.#host.close(GRACE)]);
     for (const close of [...this.#opened].reverse()) {
       await close().catch(() => {});
     }
@@ -208,6 +212,7 @@ export class Aether implements AsyncDisposable {
 
 type Own = AetherOptions & {
   readonly nodeId: string;
+  readonly maxActivations: number;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -216,9 +221,15 @@ function readOptions(options: AetherOptions): Own {
   const { log } = options;
   checkNamespace(options.namespace);
   if (options.cluster !== undefined) checkNamespace(options.cluster);
-  const nodeId = options.nodeId ?? ulid();
+  const { maxActivations = 10_000, nodeId = ulid() } = options;
+  if (!Number.isSafeInteger(maxActivations) || maxActivations < 1) {
+    throw new InvalidArgumentError(
+      `Cannot start as maxActivations is a whole number above 0: got ${maxActivations}`,
+    );
+  }
   return {
     ...options,
+    maxActivations,
     nodeId: checkNode(nodeId),
     clock: options.clock ?? systemClock,
     // Whoever listens may throw, but must not break what it listens to.

@@ -1,0 +1,163 @@
+/**
+ * What is known of one actor: its state as of a commit, where that commit stands
+ * in the log, and the commands answered up to there. It moves on in three ways:
+ * loaded from the store, caught up with what others wrote, or by a commit of
+ * this process.
+ */
+import {
+  type ActorAddress,
+  type ActorSnapshot,
+  type CommandRecord,
+  isUlid,
+  type RememberedCommand,
+  ulidTime,
+} from "../event/mod.ts";
+import type {
+  ActorPosition,
+  AppendResult,
+  EventStore,
+  LoadedActor,
+} from "../store/mod.ts";
+import type { AnyActor } from "./definition.ts";
+import { CommandMemory } from "./_memory.ts";
+import { applyCommits, quarantine, replay, type Replayed } from "./_replay.ts";
+
+/** One actor as this process knows it. */
+export class Replica {
+  /** The state, frozen. */
+  state: unknown = undefined;
+  /** The version it is of. */
+  version = 0;
+  /** Where the log ends, as far as is known. */
+  position: ActorPosition;
+  /** The commands answered so far. */
+  readonly memory: CommandMemory = new CommandMemory();
+  readonly #definition: AnyActor;
+  readonly #store: EventStore;
+  readonly #id: string;
+  #commitId: string | undefined;
+
+  /** Knows nothing until it is loaded. */
+  constructor(definition: AnyActor, address: ActorAddress, store: EventStore) {
+    this.#definition = definition;
+    this.#store = store;
+    this.#id = address.id;
+    this.position = { actorId: address.id, version: 0, trail: [] };
+  }
+
+  /**
+   * Loads all of it.
+   *
+   * @returns The version of the snapshot it was loaded from; 0 for none.
+   * @throws {QuarantinedError} `quarantined`: it cannot be replayed.
+   */
+  async load(): Promise<number> {
+    const { schema } = this.#definition.options;
+    const loaded = await this.#store.load(this.#id, {
+      schema,
+      timeout: LOAD_TIMEOUT,
+    });
+    const replayed = replay(this.#definition, this.#id, loaded);
+    this.memory.clear();
+    if (loaded.snapshot !== undefined) this.memory.restore(loaded.snapshot);
+    this.#commitId = loaded.snapshot?.commitId;
+    this.#takeOver(loaded, replayed);
+    return loaded.snapshot?.version ?? 0;
+  }
+
+  /**
+   * Takes over what others have written meanwhile.
+   *
+   * @throws {QuarantinedError} `quarantined`: it cannot be replayed.
+   */
+  async catchUp(): Promise<void> {
+    const newer = await this.#store.load(this.#id, {
+      after: this.position,
+      timeout: LOAD_TIMEOUT,
+    });
+    const { state, version } = this;
+    const start = { state, version };
+    this.#takeOver(
+      newer,
+      applyCommits(this.#definition, this.#id, start, newer.commits),
+    );
+  }
+
+  /** Takes over a commit of this process. */
+  committed(
+    state: unknown,
+    result: AppendResult,
+    record: CommandRecord,
+    at: number,
+  ): void {
+    this.state = state;
+    this.version = result.version;
+    this.position = result.position;
+    this.#commitId = result.commitId;
+    this.memory.add(record, result.version, at);
+  }
+
+  /** Whether the command would be remembered if it had ever been answered. */
+  wouldRemember(commandId: string): boolean {
+    const { since } = this.memory;
+    if (since === -Infinity) return true;
+    // A command cannot have been committed before its id was made.
+    return isUlid(commandId) && ulidTime(commandId) - CLOCK_SKEW > since;
+  }
+
+  /**
+   * Reads all commands in the log, as far as they can be remembered.
+   *
+   * @returns What was found of the given one.
+   */
+  async lookBack(
+    commandId: string,
+  ): Promise<() => RememberedCommand | undefined> {
+    const all = await this.#store.load(this.#id, {
+      schema: false,
+      timeout: LOAD_TIMEOUT,
+    });
+    return () => {
+      this.memory.clear();
+      let known: RememberedCommand | undefined;
+      for (const commit of all.commits) {
+        this.memory.addCommit(commit);
+        known ??= this.memory.get(commandId);
+      }
+      return known;
+    };
+  }
+
+  /** What there is to be saved. */
+  snapshot(now: number): ActorSnapshot {
+    const [sequence] = this.position.trail;
+    return {
+      actorId: this.#id,
+      version: this.version,
+      state: this.state,
+      timestamp: new Date(now),
+      schema: this.#definition.options.schema,
+      commands: this.memory.newest(),
+      ...(sequence === undefined ? {} : { sequence }),
+      ...(this.#commitId === undefined ? {} : { commitId: this.#commitId }),
+    };
+  }
+
+  #takeOver(loaded: LoadedActor, { state, version }: Replayed): void {
+    if (version !== loaded.position.version) {
+      throw quarantine(
+        this.#id,
+        `its log ends at version ${loaded.position.version}, but its events at ${version}`,
+      );
+    }
+    for (const commit of loaded.commits) this.memory.addCommit(commit);
+    this.state = state;
+    this.version = version;
+    this.position = loaded.position;
+    this.#commitId = loaded.commits.at(-1)?.commitId ?? this.#commitId;
+  }
+}
+
+const LOAD_TIMEOUT = 10_000;
+/** How far apart the wall clocks of nodes may be. */
+const CLOCK_SKEW = 60_000;
