@@ -6,8 +6,6 @@
  * afterwards; as nobody listens any more, it is thrown as uncaught. Seen with
  * refused credentials: 1 to 21 of 300 attempts ended the process.
  */
-import * as transport from "@nats-io/transport-node/lib/node_transport.js";
-
 interface Transport {
   socket?: { on(event: "error", listener: () => void): unknown };
 }
@@ -15,12 +13,16 @@ interface Transport {
 type Method = (this: Transport, ...args: unknown[]) => unknown;
 
 /** Gives sockets that are given up a listener for what they still have to say. */
-export function ignoreLateErrors(): void {
-  // Another release may have other insides: then there is nothing to mend here.
-  const prototype = (transport.NodeTransport as
-    | { prototype: unknown }
-    | undefined)
-    ?.prototype as Record<string, Method | undefined> | undefined;
+export async function ignoreLateErrors(): Promise<void> {
+  let prototype: Record<string, Method | undefined> | undefined;
+  try {
+    const inside = await import(
+      "@nats-io/transport-node/lib/node_transport.js"
+    );
+    prototype = inside.NodeTransport?.prototype as unknown as typeof prototype;
+  } catch {
+    // Another release has other insides: then there is nothing to mend here.
+  }
   if (prototype === undefined || patched.has(prototype)) return;
   patched.add(prototype);
   for (const name of ["discard", "_closed"]) {

@@ -83,9 +83,11 @@ export async function connect(
 
 type Open = (options: Record<string, unknown>) => Promise<Connection>;
 
-const openOverNode: Open = (options) => {
-  ignoreLateErrors();
-  return connectOverNode(options as Parameters<typeof connectOverNode>[0]);
+const openOverNode: Open = async (options) => {
+  await ignoreLateErrors();
+  return await connectOverNode(
+    options as Parameters<typeof connectOverNode>[0],
+  );
 };
 
 async function loadDenoTransport(): Promise<Open> {

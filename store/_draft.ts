@@ -86,7 +86,7 @@ export class CommitDraft {
     this.expected = parts.expected;
     this.commands = parts.commands.length === 0
       ? parts.commands
-      : structuredClone(parts.commands);
+      : parts.commands.map(copyOfRecord);
     this.#copy = this.#encode(parts.events, guess);
   }
 
@@ -153,6 +153,13 @@ export class CommitDraft {
   #decode({ encoded }: Copy): readonly Event[] {
     return this.#context.codec.decode(encoded.contentType, encoded.body);
   }
+}
+
+function copyOfRecord(command: CommandRecord): CommandRecord {
+  const { id, events, rejected } = command;
+  return rejected === undefined
+    ? { id, events }
+    : { id, events, rejected: structuredClone(rejected) };
 }
 
 interface Copy {

@@ -30,4 +30,10 @@ export class PositionCache {
     this.#old = this.#young;
     this.#young = new Map();
   }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
 }

@@ -34,7 +34,7 @@ import {
 } from "../nats/mod.ts";
 import { ApiRefusal, refusalToError } from "./_api.ts";
 import type { EncodedMessage } from "./_commit.ts";
-import type { Context } from "./_context.ts";
+import { type Context, isAnotherLife } from "./_context.ts";
 
 /** Where a commit is to go. */
 export interface Slot {
@@ -138,6 +138,7 @@ export async function settle(
           if (loose || found !== undefined) context.stats.settled++;
           return found;
         }
+        // Refused although nothing is in the slot: it was another stream's slot.
         if (refused && await isAnotherLife(context, deadline)) return undefined;
         if (refused) loose = true;
       }
@@ -185,17 +186,6 @@ async function lookAtSlots(
     return ours ? message.sequence - i : undefined;
   }
   return "empty";
-}
-
-// Refused although nothing is in the slot: the stream was deleted and made again,
-// and with it went every copy. A stream of the same life only looks behind.
-async function isAnotherLife(
-  { api, created, eventStream }: Context,
-  deadline: Deadline,
-): Promise<boolean> {
-  if (created === undefined) return false;
-  const info = await api.streamInfo(eventStream, deadline);
-  return info?.["created"] !== created;
 }
 
 // An error that no further attempt can mend. Once a copy is loose, only looking can.

@@ -103,7 +103,6 @@ export interface JetStreamStoreOptions extends ProvisionOptions {
  */
 export class JetStreamEventStore implements EventStore, SnapshotStore {
   readonly #context: Context;
-  readonly #positions = new PositionCache(10_000);
   readonly #links: readonly Link[];
   #running = 0;
   #onIdle: (() => void) | undefined;
@@ -173,6 +172,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
       eventStream: events,
       snapshotStream: snapshots,
       created,
+      positions: new PositionCache(10_000),
       stats: {
         appended: 0,
         conflicts: 0,
@@ -212,7 +212,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
   ): Promise<AppendResult> {
     return this.#call(options, `Cannot append to "${actorId}"`, (deadline) => {
       const guess = (address: ActorAddress) =>
-        this.#positions.get(address.id)?.version ?? 0;
+        this.#context.positions.get(address.id)?.version ?? 0;
       const draft = draftAppend(this.#context, actorId, events, options, guess);
       return this.#append(draft, deadline);
     });
@@ -228,7 +228,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
       "Cannot append to several actors",
       (deadline) => {
         const guess = (address: ActorAddress) =>
-          this.#positions.get(address.id)?.version ?? 0;
+          this.#context.positions.get(address.id)?.version ?? 0;
         return this.#appendAll(
           draftAppendAll(this.#context, appends, options, guess),
           deadline,
@@ -304,7 +304,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
         plan,
         deadline,
       );
-      this.#positions.set(loaded.position);
+      this.#context.positions.set(loaded.position);
       return loaded;
     });
   }
@@ -385,7 +385,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
       );
       if (sequence !== undefined) {
         const result = draft.result(position, sequence);
-        this.#positions.set(result.position);
+        this.#context.positions.set(result.position);
         this.#context.stats.appended++;
         return result;
       }
@@ -394,7 +394,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
         address,
         deadline,
       );
-      this.#positions.set(tail);
+      this.#context.positions.set(tail);
       if (tries === MAX_TRIES || !meets(expected, tail)) {
         throw await this.#conflict(draft, tail, deadline);
       }
@@ -436,7 +436,9 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
         const results = drafts.map((draft, i) =>
           draft.result(positions[i]!, first + i)
         );
-        for (const { position } of results) this.#positions.set(position);
+        for (const { position } of results) {
+          this.#context.positions.set(position);
+        }
         this.#context.stats.appended += results.length;
         return results;
       }
@@ -446,7 +448,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
         ),
       );
       for (const [i, draft] of drafts.entries()) {
-        this.#positions.set(tails[i]!);
+        this.#context.positions.set(tails[i]!);
         if (!meets(draft.expected, tails[i]!)) {
           throw await this.#conflict(draft, tails[i]!, deadline);
         }
@@ -467,13 +469,13 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
     deadline: Deadline,
   ): Promise<ActorPosition> {
     if (typeof expected === "object") return expected;
-    const cached = this.#positions.get(address.id);
+    const cached = this.#context.positions.get(address.id);
     if (cached !== undefined && meets(expected, cached)) return cached;
     if (expectedNumber(expected) === 0 && cached === undefined) {
       return { actorId: address.id, version: 0, trail: [] };
     }
     const { position } = await readTail(this.#context, address, deadline);
-    this.#positions.set(position);
+    this.#context.positions.set(position);
     if (meets(expected, position)) return position;
     throw await this.#conflict({ address, expected }, position, deadline);
   }

@@ -8,6 +8,7 @@ import {
 import { type Connection, Link } from "../../nats/mod.ts";
 import { JetStreamApi } from "../../store/_api.ts";
 import type { Context } from "../../store/_context.ts";
+import { PositionCache } from "../../store/_positions.ts";
 
 /** A context as the store makes it; `api` is handed to both kinds of reading. */
 export function contextOf(
@@ -28,6 +29,7 @@ export function contextOf(
     namespace,
     eventStream: events,
     snapshotStream: snapshots,
+    positions: new PositionCache(100),
     stats: {
       appended: 0,
       conflicts: 0,

@@ -202,6 +202,50 @@ describe("loadActor()", () => {
     assert.equal(loaded.position.version, 2);
   });
 
+  it("does not believe an end of the log before one it has seen", async () => {
+    const actorId = "woken-1";
+    await store.append(actorId, [{ eventType: "Counted" }]);
+    const old = await contextTail(actorId);
+    const { position } = await store.append(actorId, [{
+      eventType: "Counted",
+    }]);
+    let looks = 0;
+    // A server that led the stream and was frozen: it knows the first commit.
+    const context = contextOf(nc, namespace, (api) =>
+      override(api, {
+        last: (stream, subject, deadline) =>
+          looks++ < 3
+            ? Promise.resolve(old)
+            : api.last(stream, subject, deadline),
+      }));
+    const info = await context.api.streamInfo(context.eventStream, soon());
+    context.created = info?.["created"];
+    context.positions.set(position);
+    const loaded = await loadActor(context, parseActorId(actorId), {}, soon());
+    await context.link.close();
+    assert.equal(looks, 4);
+    assert.equal(loaded.position.version, 2);
+    assert.equal(context.stats.staleReads, 3);
+  });
+
+  it("believes a shorter log once the stream is another one", async () => {
+    const actorId = "again-1";
+    const { position } = await store.append(actorId, [{
+      eventType: "Counted",
+    }]);
+    const context = contextOf(nc, namespace);
+    context.created = "another day";
+    context.positions.set({
+      ...position,
+      version: 9,
+      trail: [position.trail[0]! + 1_000],
+    });
+    const loaded = await loadActor(context, parseActorId(actorId), {}, soon());
+    await context.link.close();
+    assert.equal(loaded.position.version, 1);
+    assert.equal(context.positions.get(actorId), undefined);
+  });
+
   it("ignores a snapshot whose commit is not where it says", async () => {
     for (const actorId of ["far-1", "near-1"]) {
       const all = await load(actorId);

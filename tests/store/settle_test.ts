@@ -11,6 +11,7 @@ import {
 import { Deadline, encodeHeaders, Fault, RawHeaders } from "../../nats/mod.ts";
 import type { StoredMessage } from "../../store/_api.ts";
 import type { Context, StoreStats } from "../../store/_context.ts";
+import { PositionCache } from "../../store/_positions.ts";
 import { type Attempt, settle, type Slot } from "../../store/_settle.ts";
 
 const OURS = ulid();
@@ -157,6 +158,18 @@ describe("settle()", () => {
     );
   });
 
+  it("takes a refusal as final once the stream is another one", async () => {
+    const fake = fakeContext([undefined], "now");
+    const deadline = new Deadline(systemClock, 1_000);
+    let sends = 0;
+    const outcome = await settle(fake.context, [SLOT], deadline, () => {
+      sends++;
+      return Promise.resolve(undefined);
+    });
+    assert.equal(outcome, undefined);
+    assert.equal(sends, 1);
+  });
+
   it("settles a batch by any slot: another's in one refutes all", async () => {
     const second = { ...SLOT, actorId: "a-2", subject: "t", expected: 3 };
     const context = fakeContext([undefined, [9, ulid()]]);
@@ -224,10 +237,11 @@ async function failure(
   throw new assert.AssertionError({ message: "it was settled" });
 }
 
-function fakeContext(slot: readonly Found[]) {
+function fakeContext(slot: readonly Found[], created = "then") {
   let looks = 0;
   const stats: Partial<StoreStats> = { resent: 0, settled: 0, unknown: 0 };
   const api = {
+    streamInfo: () => Promise.resolve({ created }),
     next: (): Promise<StoredMessage | undefined> => {
       const found = slot[looks++];
       if (found === undefined) return Promise.resolve(undefined);
@@ -244,6 +258,12 @@ function fakeContext(slot: readonly Found[]) {
       });
     },
   };
-  const context = { api, eventStream: "S", stats } as unknown as Context;
+  const context = {
+    api,
+    created: "then",
+    eventStream: "S",
+    positions: new PositionCache(1),
+    stats,
+  } as unknown as Context;
   return { context, looks: () => looks };
 }
