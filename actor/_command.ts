@@ -182,14 +182,22 @@ export class CommandRunner {
     record: CommandRecord,
     result: AppendResult,
   ): void {
-    const { version, events } = result;
+    const { version } = result;
     if (version !== this.#replica.version + decided.events.length) {
       this.#on.doubt(); // a store that counts otherwise
     }
     const now = this.#env.clock.now();
     this.#replica.committed(decided.state, result, record, now);
-    if (record.rejected === undefined) this.#succeed(job, { version, events });
-    else this.#fail(job, rejectedBy(record));
+    if (record.rejected === undefined) {
+      // Decoded by the store only if the caller looks at them.
+      const answer = {
+        version,
+        get events() {
+          return result.events;
+        },
+      };
+      this.#succeed(job, answer);
+    } else this.#fail(job, rejectedBy(record));
     this.#on.committed();
   }
 
