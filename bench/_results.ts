@@ -1,0 +1,97 @@
+/** `RESULTS.md`: what all benches found, where, and what they do not tell. */
+import { arch, cpus, release, totalmem, type } from "node:os";
+import { formatTable, type Report, type Table } from "./_report.ts";
+
+/** One bench under one runtime; without a report it failed. */
+export interface Run {
+  readonly bench: string;
+  readonly runtime: string;
+  readonly report: Report | undefined;
+}
+
+/** What the results hold for, beside this machine. */
+export interface Circumstances {
+  /** Load of the machine before the first bench. */
+  readonly load: number;
+  readonly natsServer: string;
+  readonly natsClient: string;
+}
+
+const NOT_MEASURED = [
+  "networks: client and server share one machine and its cores, so a round trip costs almost nothing and the client's own work weighs the most it can",
+  "three replicas, TLS, authentication, several clients on one stream, conflicts between writers",
+  "long runs: a side runs for less than a second at a time; garbage of the run before is collected outside the time, its own counts where it is collected within the run",
+  "memory, and processor time beside wall time",
+  "cold disks: what is read was written a moment ago",
+  "other payloads than events of about 200 bytes of data, and large states in snapshots",
+  "the bus, subscriptions, several nodes, fail-over",
+  "Deno's own transport; both runtimes use @nats-io/transport-node",
+  "macOS and Windows",
+];
+
+/** Writes the results as Markdown. */
+export function formatResults(
+  runs: readonly Run[],
+  circumstances: Circumstances,
+): string {
+  const reports = runs.flatMap(({ report }) => report ?? []);
+  return [
+    "# Bench results",
+    "Made by `deno task bench`; not edited by hand. Ratios are medians over rounds within one " +
+    "run, in which all sides take turns; compare ratios, not rates: rates differ from machine to " +
+    "machine and from hour to hour.",
+    machine(reports, circumstances),
+    "## Goals",
+    formatTable(goals(reports)),
+    ...reports.flatMap((report) => [
+      `## ${report.bench}, ${report.runtime}`,
+      ...report.tables.map(formatTable),
+      ...report.notes,
+    ]),
+    "## Not measured",
+    NOT_MEASURED.map((line) => `- ${line}`).join("\n"),
+  ].join("\n\n") + "\n";
+}
+
+function machine(
+  reports: readonly Report[],
+  { load, natsClient, natsServer }: Circumstances,
+): string {
+  const all = cpus();
+  const versions = new Map(reports.map((r) => [r.runtime, r.version]));
+  const rounds = Math.min(...reports.map((report) => report.rounds));
+  return [
+    `- date: ${new Date().toISOString().slice(0, 10)}`,
+    `- processor: ${all[0]?.model.trim() ?? "unknown"}, ${all.length} cores`,
+    `- memory: ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
+    `- system: ${type()} ${/^[\d.]+/.exec(release())?.[0] ?? ""} ${arch()}`,
+    ...[...versions].map(([name, version]) => `- ${name}: ${version}`),
+    `- nats-server: ${natsServer}; nats.js: ${natsClient}`,
+    `- rounds: ${rounds}; load of the machine before: ${load.toFixed(2)}`,
+  ].join("\n");
+}
+
+function goals(reports: readonly Report[]): Table {
+  const runtimes = [...new Set(reports.map((report) => report.runtime))];
+  const names = new Set(
+    reports.flatMap((report) => report.goals.map((goal) => goal.name)),
+  );
+  const rows = [...names].map((name) => {
+    const found = runtimes.map((runtime) =>
+      reports.filter((report) => report.runtime === runtime)
+        .flatMap((report) => report.goals)
+        .find((goal) => goal.name === name)
+    );
+    const { better, goal } = found.find((one) => one !== undefined)!;
+    return [
+      name,
+      `${better} ${goal}`,
+      ...found.map((one) =>
+        one === undefined
+          ? ""
+          : `${one.ratio.toFixed(2)} ${one.met ? "met" : "NOT MET"}`
+      ),
+    ];
+  });
+  return { title: "All goals", columns: ["what", "goal", ...runtimes], rows };
+}
