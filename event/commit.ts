@@ -55,7 +55,9 @@ export function decodeCommitEvents(
     throw new CorruptLogError("it has no Aether-Commit header");
   }
   const decoded = codec.decode(headers.get(CommitHeader.contentType), data);
-  let actorId: string | undefined;
+  let { actorId } = last.subject === subject && last.subjectOf === subjectOf
+    ? last
+    : NOBODY;
   const events = decoded.map((event, index) => {
     if (index > 0 && event.version !== decoded[0]!.version + index) {
       throw new CorruptLogError(
@@ -73,5 +75,17 @@ export function decodeCommitEvents(
     }
     return { ...event, sequence, commitId };
   });
+  if (actorId !== undefined) last = { actorId, subject, subjectOf };
   return { commitId, events };
 }
+
+interface Checked {
+  readonly actorId: string | undefined;
+  readonly subject?: string;
+  readonly subjectOf?: (address: ActorAddress) => string;
+}
+
+// Who reads an actor's log sees the same id and subject again and again: the
+// pair that was found right last needs no second look.
+const NOBODY: Checked = { actorId: undefined };
+let last: Checked = NOBODY;

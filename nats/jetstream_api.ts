@@ -368,24 +368,30 @@ class DirectMessage implements StoredMessage {
   readonly pending: number;
   /** The message of the same batch before it; 0 for the first. */
   readonly previous: number;
-  readonly #added: RawHeaders;
+  readonly #stamp: string;
 
   constructor(msg: Msg, headers: RawHeaders) {
-    // Behind what a writer may have forged stands what the server says.
+    // Behind what a writer may have forged stands what the server says; at once
+    // where it says so in the usual order.
     const added = headers.added();
-    this.#added = added;
-    this.subject = added.get("Nats-Subject");
-    this.sequence = Number(added.get("Nats-Sequence"));
-    this.pending = Number(added.get("Nats-Num-Pending"));
-    this.previous = Number(added.get("Nats-Last-Sequence"));
+    const usual = ADDED.exec(added.text);
+    const at = (i: number, name: string) => usual?.[i] ?? added.get(name);
+    this.subject = at(1, "Nats-Subject");
+    this.sequence = Number(at(2, "Nats-Sequence"));
+    this.#stamp = at(3, "Nats-Time-Stamp");
+    this.pending = Number(at(4, "Nats-Num-Pending"));
+    this.previous = Number(at(5, "Nats-Last-Sequence"));
     this.headers = headers;
     this.data = msg.data;
   }
 
   get at(): number {
-    return Date.parse(this.#added.get("Nats-Time-Stamp"));
+    return Date.parse(this.#stamp);
   }
 }
+
+const ADDED =
+  /^\r\nNats-Stream: [^\r]*\r\nNats-Subject: ([^\r]*)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: ([^\r]*)\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n/;
 
 function directRefusal(subject: string, headers: RawHeaders): ApiRefusal {
   const status = headers.status;

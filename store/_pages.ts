@@ -134,7 +134,7 @@ function commitOf({ commit, error }: Entry): StoredCommit {
 }
 
 /** Messages a page. */
-const PAGE = 1_000;
+const PAGE = 2_500;
 const PAGE_BYTES = 8 * 1024 * 1024;
 /** Sequences a window starts with when reading backward. */
 const WINDOW = 512;
