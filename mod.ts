@@ -42,7 +42,9 @@
  *
  * @module
  */
-export * from "./actor/mod.ts";
+// In this order: the later doors show the types of the earlier ones again, but
+// not their values.
 export * from "./event/mod.ts";
-export { connect, type Connection, type ConnectOptions } from "./nats/mod.ts";
 export * from "./store/mod.ts";
+export { connect, type Connection, type ConnectOptions } from "./nats/mod.ts";
+export * from "./actor/mod.ts";

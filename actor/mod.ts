@@ -44,3 +44,7 @@ export {
   type CallsOf,
   type CommandResult,
 } from "./reference.ts";
+
+// Words of other rooms that the options and results above are made of.
+export type * from "../store/mod.ts";
+export type { ConnectOptions } from "../nats/mod.ts";

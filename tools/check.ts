@@ -54,7 +54,11 @@ function rooms(): Promise<string | undefined> {
 export async function check(): Promise<boolean> {
   const checks: [string, Check][] = [
     ["deno check", deno("check", "--quiet", ".")],
-    ["deno doc --lint", deno("doc", "--lint", ...doors())],
+    // Door by door: each has to show all that its own words are made of.
+    ...doors().map((door): [string, Check] => [
+      `deno doc --lint ${door}`,
+      deno("doc", "--lint", door),
+    ]),
     [
       "deno publish --dry-run",
       deno("publish", "--dry-run", "--allow-dirty", "--quiet"),
