@@ -19,7 +19,12 @@
  * A node is gone when nobody answers its probe subject (the server knows that a
  * process died within milliseconds), or when it misses four probes of 250 ms.
  */
-import { type Clock, InvalidArgumentError, ulid } from "../event/mod.ts";
+import {
+  type Clock,
+  InvalidArgumentError,
+  SHARDS,
+  ulid,
+} from "../event/mod.ts";
 import { type Connection, isFault, type Link } from "../nats/mod.ts";
 import type { Log } from "./log.ts";
 
@@ -133,11 +138,15 @@ export class Placement {
     const forced = this.#override?.(type, shard);
     if (forced !== undefined) return forced;
     let owners = this.#owners.get(type);
-    if (owners === undefined) this.#owners.set(type, owners = []);
-    if (!(shard in owners)) {
+    if (owners === undefined) {
       const hosts = [...this.#nodes.values()]
-        .filter(({ types }) => types.includes(type));
-      owners[shard] = highest(hosts.map(({ node }) => node), type, shard);
+        .filter(({ types }) => types.includes(type))
+        .map(({ node }) => node);
+      owners = Array.from(
+        { length: SHARDS },
+        (_, shard) => highest(hosts, type, shard),
+      );
+      this.#owners.set(type, owners);
     }
     return owners[shard];
   }

@@ -31,7 +31,7 @@ export interface ConnectOptions {
   readonly tls?: unknown;
   /** First part of the subjects on which answers arrive; `_INBOX` by default. */
   readonly inboxPrefix?: string;
-  /** Milliseconds the first connect may take; 10,000 by default. */
+  /** Milliseconds one attempt to connect may take, the first and every later one; 3,000 by default. */
   readonly timeout?: number;
   /** `"node"` (default) works in Deno and Bun alike; `"deno"` is Deno's own and slower. */
   readonly transport?: "node" | "deno";
@@ -60,11 +60,13 @@ export async function connect(
   let nc: Connection;
   try {
     nc = await open({
-      timeout: 10_000,
+      // A lost SYN is sent again by TCP after 1, 3 and 7 s: sooner by a new attempt.
+      timeout: 3_000,
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
       reconnectJitter: 250,
-      pingInterval: 3_000,
+      // A link that is dead without a word is found so within 3 s.
+      pingInterval: 1_000,
       maxPingOut: 2,
       noAsyncTraces: true,
       ...given,
