@@ -46,5 +46,6 @@
 // not their values.
 export * from "./event/mod.ts";
 export * from "./store/mod.ts";
+export * from "./bus/mod.ts";
 export { connect, type Connection, type ConnectOptions } from "./nats/mod.ts";
 export * from "./actor/mod.ts";

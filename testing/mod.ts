@@ -23,5 +23,11 @@
  *
  * @module
  */
+export * from "./bus_contract.ts";
+export * from "./memory_buses.ts";
 export * from "./memory_stores.ts";
 export * from "./store_contract.ts";
+
+// Words of other rooms that the suites take and give.
+export type * from "../store/mod.ts";
+export type * from "../bus/mod.ts";

@@ -1,0 +1,115 @@
+/**
+ * Whether a live subscription has seen all there was, told by sequences. Two
+ * rules: of a whole namespace every sequence arrives, so a hole is a gap; of a
+ * part of it, each message names the one before it on its own subject, and one
+ * that was not seen is a gap. What comes behind a gap that has covered it is
+ * late: it would break the order. The end of the stream, asked of the server now
+ * and then, shows what is missing where nothing comes any more.
+ */
+
+/** Sequences that may have been missed. */
+export interface Missed {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What to do with a message that has arrived. */
+export interface Verdict {
+  readonly late: boolean;
+  readonly missed?: Missed;
+}
+
+/** Watches the sequences of one namespace. */
+export class LiveWatch {
+  readonly #narrow: boolean;
+  /** Last sequence seen or told as missed; absent before the first. */
+  #last: number | undefined;
+  /** Where the stream ended when the watch began. */
+  #start: number | undefined;
+  /** Sequences seen, the latest of them; only where the view is narrow. */
+  readonly #seen = new Set<number>();
+  /** Below this nobody remembers what was seen. */
+  #floor = 0;
+
+  constructor(narrow: boolean) {
+    this.#narrow = narrow;
+  }
+
+  /** Says where the stream ended when the watch began. */
+  startedAt(sequence: number): void {
+    this.#start ??= sequence;
+  }
+
+  /**
+   * Takes a message into account.
+   *
+   * @param previous The sequence before it on its own subject; 0 for none.
+   */
+  arrived(sequence: number, previous: number): Verdict {
+    const last = this.#last;
+    if (last !== undefined && sequence <= last) return LATE;
+    this.#last = sequence;
+    const missed = this.#narrow
+      ? this.#missedOfSubject(previous, last, sequence)
+      : this.#missedBetween(last ?? this.#start, sequence);
+    if (this.#narrow) this.#remember(sequence);
+    return missed === undefined ? FINE : { late: false, missed };
+  }
+
+  /** Whether the stream, which ends at a sequence, has more than was seen. */
+  isBehind(sequence: number): boolean {
+    const last = this.#last ?? this.#start;
+    return last === undefined || sequence > last;
+  }
+
+  /** Says that all up to a sequence had to be here by now; the one at it is of this view. */
+  endedAt(sequence: number): Missed | undefined {
+    const last = this.#last ?? this.#start;
+    if (last === undefined) {
+      this.#start = sequence;
+      return undefined;
+    }
+    if (sequence <= last) return undefined;
+    this.#last = sequence;
+    this.#floor = sequence;
+    return { from: last + 1, to: sequence };
+  }
+
+  #missedBetween(
+    last: number | undefined,
+    sequence: number,
+  ): Missed | undefined {
+    if (last === undefined || sequence <= last + 1) return undefined;
+    return { from: last + 1, to: sequence - 1 };
+  }
+
+  #missedOfSubject(
+    previous: number,
+    last: number | undefined,
+    sequence: number,
+  ): Missed | undefined {
+    // Before the first message nothing is known of what was before it.
+    this.#start ??= sequence - 1;
+    if (
+      previous <= this.#start || previous <= this.#floor ||
+      this.#seen.has(previous)
+    ) return undefined;
+    this.#remember(previous);
+    return {
+      from: Math.min(previous, (last ?? this.#start) + 1),
+      to: previous,
+    };
+  }
+
+  #remember(sequence: number): void {
+    this.#seen.add(sequence);
+    if (this.#seen.size <= REMEMBERED) return;
+    const [oldest] = this.#seen;
+    this.#seen.delete(oldest!);
+    this.#floor = Math.max(this.#floor, oldest!);
+  }
+}
+
+const REMEMBERED = 16_384;
+const LATE: Verdict = { late: true };
+const FINE: Verdict = { late: false };
