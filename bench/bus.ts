@@ -23,7 +23,13 @@ import type { Burst } from "./_bus_publisher.ts";
 import { orderData, readPattern } from "./_commits.ts";
 import { RawWriter } from "./_raw_writer.ts";
 import { type Goal, printReport, ratesTable, type Table } from "./_report.ts";
-import { type Contestant, inTurns, type Measured, ratio } from "./_rounds.ts";
+import {
+  type Contestant,
+  inTurns,
+  type Measured,
+  ratio,
+  type Result,
+} from "./_rounds.ts";
 import { benchOptions, runtime } from "./_runtime.ts";
 import { type Arena, eachServer } from "./_servers.ts";
 
@@ -37,6 +43,24 @@ const options = benchOptions();
 const goals: Goal[] = [];
 const ratios: Record<string, number> = {};
 const tables: Table[] = [];
+
+/** Rates of those who do not time each operation. */
+function throughputTable(
+  title: string,
+  unit: string,
+  results: readonly Result[],
+  own: Result,
+): Table {
+  return {
+    title,
+    columns: ["", unit, `${own.name} ÷ it`],
+    rows: results.map((result) => [
+      result.name,
+      result.rate.toFixed(0),
+      result === own ? "" : ratio(own, result).toFixed(2),
+    ]),
+  };
+}
 
 /** Subscribers that count what they get. */
 interface Crowd {
@@ -91,7 +115,7 @@ async function live(arena: Arena, subscribers: number): Promise<void> {
   await stop();
   const [iterator, callback, own] = results;
   const what = `live, ${subscribers} subscriber${subscribers > 1 ? "s" : ""}`;
-  tables.push(ratesTable(what, "deliveries/s", results, [own!]));
+  tables.push(throughputTable(what, "deliveries/s", results, own!));
   ratios[`${what} ÷ raw, callback`] = ratio(own!, callback!);
   goals.push({
     name: `${what} ÷ raw core NATS`,
@@ -274,7 +298,7 @@ async function catchUp(arena: Arena): Promise<void> {
     { name: "Aether", run: (n) => timed(own, n) },
   ], { ...options, warmUp: Math.min(5_000, count) });
   const what = `catch-up over ${count} commits`;
-  tables.push(ratesTable(what, "events/s", results, [results[1]!]));
+  tables.push(throughputTable(what, "events/s", results, results[1]!));
   goals.push({
     name: `${what} ÷ raw ordered consumer`,
     ratio: ratio(results[1]!, results[0]!),

@@ -56,8 +56,9 @@ export class NatsDurable {
     this.namespace = namespace;
     this.name = checkDurable(name);
     this.subjects = subjectsOf(namespace);
-    this.events = streamNames(namespace).events;
-    this.#stream = this.events.replace("=EV=", "=SUB=");
+    const names = streamNames(namespace);
+    this.events = names.events;
+    this.#stream = names.subscriptions;
     this.consumer = `aether-${name}`;
     this.parking = new NatsParking(this, context);
   }

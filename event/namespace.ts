@@ -34,6 +34,8 @@ export interface StreamNames {
   readonly events: string;
   /** The last snapshot of each actor: a cache. */
   readonly snapshots: string;
+  /** How far durable subscriptions got, and what they parked. */
+  readonly subscriptions: string;
 }
 
 /**
@@ -42,7 +44,11 @@ export interface StreamNames {
  */
 export function streamNames(namespace: string): StreamNames {
   const name = checkNamespace(namespace).replaceAll(".", "=");
-  return { events: `AETHER=EV=${name}`, snapshots: `AETHER=SNAP=${name}` };
+  return {
+    events: `AETHER=EV=${name}`,
+    snapshots: `AETHER=SNAP=${name}`,
+    subscriptions: `AETHER=SUB=${name}`,
+  };
 }
 
 const NAMESPACE = /^[A-Za-z0-9_-]{1,32}(?:\.[A-Za-z0-9_-]{1,32}){0,3}$/;

@@ -54,7 +54,8 @@ async function tail(
     const place = event.sequence ?? "notice";
     const data = JSON.stringify(event.data) ?? "";
     console.log(
-      `tail: ${place} ${event.actorId}@${event.version} ${event.eventType} ${data}`,
+      `tail: ${place} ${event.actorId}@${event.version} ${event.eventType} ${data}`
+        .trimEnd(),
     );
     if (++seen === count) break;
   }
@@ -109,7 +110,7 @@ async function startTail(
   count: number,
 ): Promise<{ readonly ended: Promise<void> }> {
   const file = fileURLToPath(import.meta.url);
-  const run = "Deno" in globalThis ? ["run", "-A"] : [];
+  const run = "Deno" in globalThis ? ["run", "-A", "--quiet"] : [];
   const child = spawn(
     process.execPath,
     [...run, file, servers, namespace, point, String(count)],

@@ -67,6 +67,7 @@ describe("streamNames()", () => {
     assert.deepEqual(streamNames("prod.eu"), {
       events: "AETHER=EV=prod=eu",
       snapshots: "AETHER=SNAP=prod=eu",
+      subscriptions: "AETHER=SUB=prod=eu",
     });
   });
 
@@ -74,7 +75,7 @@ describe("streamNames()", () => {
     holds(fc.tuple(namespace, namespace), ([a, b]) => {
       const names = [streamNames(a), streamNames(b)];
       const distinct = new Set(names.flatMap((found) => Object.values(found)));
-      assert.equal(distinct.size, a === b ? 2 : 4);
+      assert.equal(distinct.size, a === b ? 3 : 6);
     });
   });
 

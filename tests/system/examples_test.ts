@@ -55,6 +55,22 @@ customer-0 has 3 items
 west has left
 20 carts, all on east, hold 42 items
 `,
+  "05_tail.ts": `\
+three orders are stored; a second process tails from the second
+tail: ready
+tail: 2 order-2@1 OrderPlaced {"total":20}
+tail: 2 order-2@2 OrderPaid
+tail: 3 order-3@1 OrderPlaced {"total":30}
+tail: 3 order-3@2 OrderPaid
+tail: 4 order-4@1 OrderPlaced {"total":40}
+tail: 4 order-4@2 OrderPaid
+another one tails from now on, and sees notices too
+tail: ready
+tail: 5 order-5@1 OrderPlaced {"total":50}
+tail: 5 order-5@2 OrderPaid
+tail: notice shop-main@1 ShopClosed {"until":"tomorrow"}
+done
+`,
 };
 
 describe("examples", () => {
