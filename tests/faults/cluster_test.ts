@@ -75,6 +75,8 @@ describe("three servers, three copies", () => {
     });
     for (let i = 0; i < (nightly ? 30 : 3); i++) {
       await changeLeader(s.connections[0]!, s.namespace);
+      // However fast the next one leads: enough reads to see a stale one.
+      await workload.acked(150);
     }
     await workload.eachAcked();
     // A stale read is one of the things the journal is held against.
