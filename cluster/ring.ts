@@ -1,0 +1,210 @@
+import { InvalidArgumentError } from "../event/mod.ts";
+import { hashBytes, hashText, startHash, UTF8 } from "./_hash.ts";
+
+/** What a {@link ConsistentHashRing} takes. */
+export interface RingOptions {
+  /**
+   * Points on the ring for a node of weight 1, a whole number from 1 to 65,536;
+   * 128 unless given. Four times as many halve how far shares are off, and a
+   * ring takes four times as long to build.
+   */
+  readonly virtualNodes?: number;
+}
+
+/**
+ * Says which node a key belongs to, so that few keys move when nodes come or go.
+ *
+ * Each node stands at many points of a circle of 2³² positions, in proportion to
+ * its weight. A key belongs to the node at the first point from its own position
+ * on; who comes next takes over when that one goes. So a node that joins takes
+ * keys, and takes them for itself only, and a node that leaves gives away its own
+ * keys only. What a ring answers depends on names, weights and `virtualNodes`
+ * alone: not on the order in which nodes came, nor on runtime or release.
+ */
+export class ConsistentHashRing {
+  readonly #virtualNodes: number;
+  readonly #nodes = new Map<string, RingNode>();
+  #table: Table | undefined;
+
+  /**
+   * Makes a ring without nodes.
+   *
+   * @throws {InvalidArgumentError} `invalid_argument`: `virtualNodes` is not a
+   * whole number from 1 to 65,536.
+   */
+  constructor(options: RingOptions = {}) {
+    const { virtualNodes = VIRTUAL_NODES } = options;
+    if (
+      !Number.isInteger(virtualNodes) || virtualNodes < 1 ||
+      virtualNodes > MOST_POINTS
+    ) {
+      throw new InvalidArgumentError(
+        `Cannot make a ring whose virtualNodes are not a whole number from 1 to ${MOST_POINTS}: got ${
+          String(virtualNodes)
+        }`,
+      );
+    }
+    this.#virtualNodes = virtualNodes;
+  }
+
+  /**
+   * Adds a node, or gives it another weight. Keys move to or from this node only.
+   *
+   * @param nodeId Its name: any text but the empty one.
+   * @param weight Its share relative to others; kept to 1/`virtualNodes`, and at
+   * least that. Weight times `virtualNodes` is at most 65,536.
+   * @throws {InvalidArgumentError} `invalid_argument`: the name is empty, or the
+   * weight is not a number above 0 or is too large.
+   */
+  addNode(nodeId: string, weight: number = 1): void {
+    checkNodeId(nodeId);
+    checkWeight(nodeId, weight);
+    const count = Math.max(1, Math.round(weight * this.#virtualNodes));
+    if (count > MOST_POINTS) {
+      throw new InvalidArgumentError(
+        `Cannot give node ${
+          JSON.stringify(nodeId)
+        } a weight that makes more than ${MOST_POINTS} points of ${this.#virtualNodes} for each 1: got ${weight}`,
+      );
+    }
+    const known = this.#nodes.get(nodeId);
+    if (known?.points.length === count) return;
+    this.#nodes.set(nodeId, { nodeId, points: pointsOf(nodeId, count) });
+    this.#table = undefined;
+  }
+
+  /**
+   * Takes a node out. Only keys that were its own move.
+   *
+   * @returns Whether it was there.
+   */
+  removeNode(nodeId: string): boolean {
+    const found = this.#nodes.delete(nodeId);
+    if (found) this.#table = undefined;
+    return found;
+  }
+
+  /** The names of all nodes, in order of their UTF-16 code units. */
+  getNodes(): string[] {
+    return [...this.#nodes.keys()].sort();
+  }
+
+  /** Whether no node is left. */
+  isEmpty(): boolean {
+    return this.#nodes.size === 0;
+  }
+
+  /**
+   * The node a key belongs to.
+   *
+   * @param key Any text; a number, such as a shard's, is its decimal digits.
+   * @returns The node, or undefined if there is none.
+   */
+  getNode(key: string | number): string | undefined {
+    return this.preference(key, 1)[0];
+  }
+
+  /**
+   * The nodes in the order in which they would own a key: each is the owner once
+   * those before it are gone.
+   *
+   * @param key Any text; a number, such as a shard's, is its decimal digits.
+   * @param limit How many nodes at most; all unless given.
+   * @returns Different nodes, none twice.
+   */
+  preference(key: string | number, limit: number = Infinity): string[] {
+    const { positions, owners, nodeIds } = this.#table ??= tableOf(
+      this.#nodes.values(),
+    );
+    const wanted = Math.min(limit, nodeIds.length);
+    const found: string[] = [];
+    const seen = new Uint8Array(nodeIds.length);
+    let at = firstFrom(positions, hashText(String(key)));
+    while (found.length < wanted) {
+      if (at === owners.length) at = 0;
+      const owner = owners[at++]!;
+      if (seen[owner] === 1) continue;
+      seen[owner] = 1;
+      found.push(nodeIds[owner]!);
+    }
+    return found;
+  }
+}
+
+/** Refuses a name that is no name. */
+export function checkNodeId(nodeId: string): void {
+  if (typeof nodeId === "string" && nodeId !== "") return;
+  throw new InvalidArgumentError(
+    `Cannot use a node whose name is not a text of at least one character: got ${
+      nodeId === "" ? '""' : String(nodeId)
+    }`,
+  );
+}
+
+/** Refuses a weight that is no weight. */
+export function checkWeight(nodeId: string, weight: number): void {
+  if (Number.isFinite(weight) && weight > 0) return;
+  throw new InvalidArgumentError(
+    `Cannot give node ${
+      JSON.stringify(nodeId)
+    } a weight that is not a number above 0: got ${String(weight)}`,
+  );
+}
+
+interface RingNode {
+  readonly nodeId: string;
+  readonly points: Uint32Array;
+}
+
+/** All points by position, and whose they are: an index into `nodeIds`. */
+interface Table {
+  readonly nodeIds: readonly string[];
+  readonly positions: Uint32Array;
+  readonly owners: Uint32Array;
+}
+
+// The number of the point stands before the name: two names that hash alike
+// behind one number do not behind the next.
+function pointsOf(nodeId: string, count: number): Uint32Array {
+  const name = UTF8.encode(nodeId);
+  const points = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    points[i] = hashBytes(name, startHash(`${i}#`));
+  }
+  return points;
+}
+
+function tableOf(nodes: Iterable<RingNode>): Table {
+  const ordered = [...nodes].sort((a, b) => a.nodeId < b.nodeId ? -1 : 1);
+  const total = ordered.reduce((sum, { points }) => sum + points.length, 0);
+  // Position and owner in one number each, as these sort without a comparison
+  // of our own; where two nodes share a position, the first by name has it.
+  const packed = new Float64Array(total);
+  let filled = 0;
+  for (const [index, { points }] of ordered.entries()) {
+    for (const point of points) packed[filled++] = point * OWNERS + index;
+  }
+  packed.sort();
+  const positions = new Uint32Array(total);
+  const owners = new Uint32Array(total);
+  for (let i = 0; i < total; i++) {
+    const position = Math.floor(packed[i]! / OWNERS);
+    positions[i] = position;
+    owners[i] = packed[i]! - position * OWNERS;
+  }
+  return { nodeIds: ordered.map(({ nodeId }) => nodeId), positions, owners };
+}
+
+function firstFrom(positions: Uint32Array, position: number): number {
+  let [low, high] = [0, positions.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (positions[middle]! < position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const VIRTUAL_NODES = 128;
+const MOST_POINTS = 65_536;
+const OWNERS = 2 ** 21;
