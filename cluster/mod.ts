@@ -24,5 +24,13 @@
  *
  * @module
  */
+export * from "./cluster_manager.ts";
+export * from "./leader_election.ts";
+export * from "./nats_cluster.ts";
+export * from "./node_discovery.ts";
 export * from "./plan.ts";
+export * from "./ports.ts";
 export { ConsistentHashRing, type RingOptions } from "./ring.ts";
+export * from "./shard_manager.ts";
+export { familyOf, type ShardEntry, ShardMap } from "./shard_map.ts";
+export * from "./types.ts";

@@ -1,0 +1,286 @@
+/**
+ * Who is dead.
+ *
+ * The leader probes every node four times a second; a node that the leader has
+ * not probed for a while probes the leader. *No responders* is the server's word
+ * that nobody listens where the probed node did: a process that died is gone
+ * from its server within milliseconds. Silence is weaker: the process may be
+ * frozen, or just busy. One sign alone never condemns:
+ *
+ * - The observer's own word counts only when it has been connected for 2 s and
+ *   has not reconnected within 3 s: otherwise it may be the one that was away.
+ * - *Gone*: two probes at least 200 ms apart find no responders. Where the server
+ *   that the node hung on may have gone down and the node with it be looking for
+ *   another one, for 3 s and never a reply: the quick rule needs a server that is
+ *   known to be up, as it is the observer's own, or two servers, as a node holds
+ *   two connections, to different servers where there are several.
+ * - *Hung*: eight probes in a row time out (2 s).
+ * - Another node has to agree, where there is a third one to ask. Where all
+ *   others are as gone as the accused, being alone for 3 s does.
+ *
+ * What rests on a verdict is only when a node is given up. Should it be wrong,
+ * the evicted node finds its writes refused, and comes back as another life.
+ */
+import type { CancelTimer } from "../event/mod.ts";
+import { isFault } from "../nats/mod.ts";
+import type { ClusterPorts } from "./ports.ts";
+import type { NodeInfo } from "./types.ts";
+
+/** What a detector needs to know. */
+export interface DetectorOptions {
+  /** This node's name. */
+  readonly node: string;
+  /** Milliseconds between two probes, and until one is missed; 250 by default. */
+  readonly probeEvery?: number;
+  /** The nodes of the cluster, as last known. */
+  roster(): readonly NodeInfo[];
+  /** What this node says to a node it probes, beside its name. */
+  say(target: NodeInfo): Record<string, unknown>;
+  /** What this node answers to a probe. */
+  answer(probe: Record<string, unknown>): Record<string, unknown>;
+  /** A node has answered a probe. */
+  heard(target: NodeInfo, answer: Record<string, unknown>): void;
+  /** A node is dead. */
+  dead(target: NodeInfo): void;
+}
+
+type Sign = "alive" | "replaced" | "gone" | "silent" | "unknown";
+
+/** What was found out about a node. */
+export type Verdict = "alive" | "dead" | "unsure";
+
+interface Watched {
+  readonly target: NodeInfo;
+  silent: number;
+  probing: boolean;
+}
+
+/** Probes nodes, and says which are dead. */
+export class Detector {
+  readonly #ports: ClusterPorts;
+  readonly #options: DetectorOptions;
+  readonly #every: number;
+  readonly #stops: (() => void)[] = [];
+  readonly #investigations = new Map<string, Promise<Verdict>>();
+  #watched = new Map<string, Watched>();
+  #cancel: CancelTimer = () => {};
+  #connectedSince: number;
+  #reconnected = -Infinity;
+  #closed = false;
+
+  /** Answers nobody until started. */
+  constructor(ports: ClusterPorts, options: DetectorOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#every = options.probeEvery ?? 250;
+    this.#connectedSince = ports.clock.monotonic();
+  }
+
+  /** Answers probes and the questions of other observers. */
+  start(): void {
+    const { clock, messenger } = this.#ports;
+    const { node, answer } = this.#options;
+    this.#connectedSince = clock.monotonic();
+    this.#stops.push(
+      messenger.subscribe(
+        `${node}.probe`,
+        (body) => answer(body as Record<string, unknown>),
+      ),
+      messenger.subscribe(
+        `${node}.witness`,
+        (body) => this.#testify(body as { target: NodeInfo; how: Sign }),
+      ),
+      messenger.onChange(() => {
+        if (!messenger.connected) return;
+        this.#connectedSince = this.#reconnected = clock.monotonic();
+      }),
+    );
+    this.#tick();
+  }
+
+  /** From now on probes exactly these nodes. */
+  watch(targets: readonly NodeInfo[]): void {
+    const before = this.#watched;
+    this.#watched = new Map(
+      targets.map((target) => {
+        const same = before.get(target.run);
+        const { silent = 0, probing = false } = same ?? {};
+        return [target.run, { target, silent, probing }];
+      }),
+    );
+  }
+
+  /** Probes a node at once, to bring it what there is to say. */
+  poke(target: NodeInfo): void {
+    const watched = this.#watched.get(target.run);
+    if (watched !== undefined) this.#probeWatched(watched);
+  }
+
+  /** Whether this node's own word on others counts. */
+  get isSettled(): boolean {
+    const { clock, messenger } = this.#ports;
+    const now = clock.monotonic();
+    return messenger.connected && now - this.#connectedSince >= 2_000 &&
+      now - this.#reconnected >= 3_000;
+  }
+
+  /** This node stood still: what it has missed says nothing about others. */
+  disturbed(): void {
+    this.#reconnected = this.#ports.clock.monotonic();
+    for (const watched of this.#watched.values()) watched.silent = 0;
+  }
+
+  /** Finds out whether a node is dead; several callers share one investigation. */
+  investigate(target: NodeInfo): Promise<Verdict> {
+    const running = this.#investigations.get(target.run);
+    if (running !== undefined) return running;
+    const investigation = this.#investigate(target)
+      .catch((): Verdict => "unsure")
+      .finally(() => this.#investigations.delete(target.run));
+    this.#investigations.set(target.run, investigation);
+    return investigation;
+  }
+
+  /** Probes and answers nobody any more. */
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  #tick(): void {
+    if (this.#closed) return;
+    this.#cancel = this.#ports.clock.timer(this.#every, () => this.#tick());
+    for (const watched of this.#watched.values()) {
+      if (!watched.probing) this.#probeWatched(watched);
+    }
+  }
+
+  async #probeWatched(watched: Watched): Promise<void> {
+    const { target } = watched;
+    watched.probing = true;
+    const sign = await this.#probe(target);
+    watched.probing = false;
+    if (this.#closed || !this.#watched.has(target.run)) return;
+    if (sign === "alive") watched.silent = 0;
+    else if (sign === "silent") watched.silent++;
+    const suspicious = sign === "gone" || sign === "replaced" ||
+      watched.silent >= 2;
+    if (!suspicious) return;
+    const verdict = await this.investigate(target);
+    if (verdict === "dead" && this.#watched.has(target.run)) {
+      this.#options.dead(target);
+    }
+  }
+
+  async #probe(target: NodeInfo): Promise<Sign> {
+    const { messenger } = this.#ports;
+    const { heard, node, say } = this.#options;
+    try {
+      const said = { ...say(target), from: node };
+      const topic = `${target.node}.probe`;
+      const answer = await messenger.request(topic, said, this.#every) as
+        | Record<string, unknown>
+        | null;
+      if (answer?.["run"] !== target.run) return "replaced";
+      heard(target, answer);
+      return "alive";
+    } catch (error) {
+      if (isFault(error, "no_responders")) return "gone";
+      return isFault(error, "timeout") ? "silent" : "unknown";
+    }
+  }
+
+  async #investigate(target: NodeInfo): Promise<Verdict> {
+    const { clock } = this.#ports;
+    const began = clock.monotonic();
+    let gone = 0;
+    let silent = 0;
+    let witnesses: Promise<Agreement> | undefined;
+    for (;;) {
+      if (this.#closed || !this.isSettled) return "unsure";
+      const asked = clock.monotonic();
+      const sign = await this.#probe(target);
+      if (sign === "alive") return "alive";
+      if (sign === "replaced") return "dead";
+      if (sign === "unknown") return "unsure";
+      if (sign === "gone") gone++;
+      else silent++;
+      const lasted = clock.monotonic() - began;
+      if (sign === "gone") witnesses ??= this.#witnesses(target, sign);
+      const isGone = gone >= 2 && lasted >= APART &&
+        (lasted >= LONG || this.#isServerUp(target));
+      if (isGone || gone + silent >= HUNG) {
+        witnesses ??= this.#witnesses(target, "silent");
+        const agreement = await witnesses;
+        witnesses = undefined;
+        if (agreement === "disagree") return "unsure";
+        if (agreement === "agree") {
+          if (isGone) return "dead";
+          const last = await this.#probe(target);
+          return last === "gone" || last === "silent" ? "dead" : "unsure";
+        }
+        // Nobody is left to ask.
+        if (lasted >= LONG) return isGone ? "dead" : "unsure";
+      }
+      const wait = sign === "gone" ? APART : this.#every;
+      const rest = asked + wait - clock.monotonic();
+      if (rest > 0) await this.#pause(rest);
+    }
+  }
+
+  /** Whether a server that the node hung on is known to be up. */
+  #isServerUp({ servers }: NodeInfo): boolean {
+    const own = this.#ports.messenger.servers;
+    return servers.length > 1 || servers.some((server) => own.includes(server));
+  }
+
+  async #witnesses(target: NodeInfo, how: Sign): Promise<Agreement> {
+    const { messenger, random } = this.#ports;
+    const others = this.#options.roster().filter(({ node, run }) =>
+      node !== this.#options.node && run !== target.run
+    );
+    if (others.length === 0) return "agree";
+    const order = others.map((other) => ({ other, at: random() }))
+      .sort((a, b) => a.at - b.at);
+    let unsure = false;
+    for (const { other } of order.slice(0, 4)) {
+      const timeout = how === "gone" ? 2 * this.#every : 6 * this.#every;
+      try {
+        const topic = `${other.node}.witness`;
+        const said = await messenger.request(topic, { target, how }, timeout);
+        if (said === "gone" || said === "silent") return "agree";
+        if (said === "alive" || said === "replaced") return "disagree";
+        unsure = true;
+      } catch (error) {
+        if (!isFault(error, "no_responders")) unsure = true;
+      }
+    }
+    return unsure ? "disagree" : "alone";
+  }
+
+  async #testify(
+    { target, how }: { target: NodeInfo; how: Sign },
+  ): Promise<Sign> {
+    if (!this.isSettled) return "unknown";
+    for (let missed = 1;; missed++) {
+      const sign = await this.#probe(target);
+      if (sign !== "silent" || how === "gone" || missed >= WITNESS) return sign;
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#ports.clock.timer(ms, resolve));
+  }
+}
+
+type Agreement = "agree" | "disagree" | "alone";
+
+/** Milliseconds between two probes that find nobody. */
+const APART = 200;
+/** Milliseconds without anybody, where the node's server may be down. */
+const LONG = 3_000;
+/** Probes in a row that a hung node misses. */
+const HUNG = 8;
+/** Probes in a row that a witness sees missed. */
+const WITNESS = 4;

@@ -1,0 +1,89 @@
+/** Messages between nodes over core NATS, on `aether.node.<cluster>.…`. */
+import type { Connection, Link } from "../nats/mod.ts";
+import type { Messenger } from "./ports.ts";
+
+/** Messages between nodes over core NATS. */
+export class NatsMessenger implements Messenger {
+  readonly #link: Link;
+  readonly #prefix: string;
+  readonly #connections: readonly Connection[];
+
+  /** Sends over `link`; is also heard on `bulk`. */
+  constructor(link: Link, cluster: string, bulk: Connection | undefined) {
+    this.#link = link;
+    this.#prefix = `aether.node.${cluster}.`;
+    this.#connections = bulk === undefined
+      ? [link.connection]
+      : [link.connection, bulk];
+  }
+
+  get connected(): boolean {
+    return this.#link.connected;
+  }
+
+  get servers(): readonly string[] {
+    const servers = this.#connections.map((nc) => nc.info?.server_id ?? "");
+    return [...new Set(servers)].filter((server) => server !== "").sort();
+  }
+
+  onChange(run: () => void): () => void {
+    return this.#link.onChange(run);
+  }
+
+  async request(
+    topic: string,
+    body: unknown,
+    timeout: number,
+  ): Promise<unknown> {
+    const msg = await this.#link.request(
+      this.#prefix + topic,
+      JSON.stringify(body),
+      { timeout },
+    );
+    return parsed(msg.data);
+  }
+
+  publish(topic: string, body: unknown): void {
+    if (!this.#link.connected) return;
+    this.#link.publish(this.#prefix + topic, JSON.stringify(body));
+  }
+
+  subscribe(
+    topic: string,
+    answer: (body: unknown) => unknown,
+  ): () => void {
+    // One of the connections gets it: whoever asks is answered as long as one of
+    // the servers is up.
+    const subscriptions = this.#connections.map((nc) => ({
+      nc,
+      subscription: nc.subscribe(this.#prefix + topic, {
+        queue: "node",
+        callback: (error, msg) => {
+          if (error !== null) return;
+          const respond = (reply: unknown) => {
+            if (reply === undefined || !msg.reply || nc.isClosed()) return;
+            msg.respond(JSON.stringify(reply));
+          };
+          const reply = answer(parsed(msg.data));
+          if (reply instanceof Promise) reply.then(respond, () => {});
+          else respond(reply);
+        },
+      }),
+    }));
+    return () => {
+      for (const { nc, subscription } of subscriptions) {
+        if (!nc.isClosed()) subscription.unsubscribe();
+      }
+    };
+  }
+}
+
+function parsed(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(data));
+  } catch {
+    return undefined; // not one of ours
+  }
+}
+
+const utf8 = new TextDecoder();

@@ -1,0 +1,83 @@
+/** The world on NATS: a bucket for the control log, core NATS for messages. */
+import { checkNamespace, type Clock, systemClock, ulid } from "../event/mod.ts";
+import {
+  type Connection,
+  Deadline,
+  faultToError,
+  JetStreamApi,
+  Link,
+  refusalToError,
+} from "../nats/mod.ts";
+import { bucketOf, provisionBucket } from "./_bucket.ts";
+import { NatsControlLog } from "./_nats_control.ts";
+import { NatsMessenger } from "./_nats_messenger.ts";
+import type { ClusterPorts } from "./ports.ts";
+
+/** Where a cluster lives on NATS. */
+export interface NatsClusterOptions {
+  /** Which nodes belong together: 1 to 4 tokens joined by `.`; `default` by default. */
+  readonly cluster?: string;
+  /**
+   * A second connection, best to another server: whoever hangs on two servers is
+   * not taken for dead when one of them goes. It stays open.
+   */
+  readonly bulkConnection?: Connection;
+  /** Copies of the bucket if it is created: 1 by default, 3 for a cluster of servers. */
+  readonly replicas?: 1 | 3 | 5;
+  /** `false` never creates the bucket. */
+  readonly provision?: boolean;
+  /** Where time comes from; the process by default. For tests. */
+  readonly clock?: Clock;
+}
+
+/**
+ * Opens the world of a cluster on NATS, and creates its bucket where it is
+ * missing: a stream `KV_aether-<cluster>` that NATS tools read as a key-value
+ * bucket.
+ *
+ * @param connection Stays open.
+ * @returns Ports for {@link ClusterManager} and its parts; whoever opened them
+ * closes them.
+ * @throws {InvalidArgumentError} `invalid_argument`: not a cluster's name.
+ * @throws {StoreUnavailableError} `store_unavailable`: NATS cannot be reached.
+ * @throws {PermissionDeniedError} `permission_denied`: the user may not use the bucket.
+ * @throws {MisconfiguredError} `misconfigured`: the bucket would break a promise.
+ */
+export async function connectCluster(
+  connection: Connection,
+  options: NatsClusterOptions = {},
+): Promise<ClusterPorts & AsyncDisposable> {
+  const { clock = systemClock, provision = true, replicas = 1 } = options;
+  const cluster = checkNamespace(options.cluster ?? "default");
+  const link = new Link(connection, { clock });
+  const api = new JetStreamApi(link);
+  const bucket = bucketOf(cluster);
+  const action = `Cannot join cluster "${cluster}"`;
+  try {
+    const deadline = new Deadline(clock, OPEN);
+    await provisionBucket(
+      api,
+      bucket,
+      { provision, replicas },
+      deadline,
+      action,
+    );
+  } catch (error) {
+    await link.close();
+    throw refusalToError(faultToError(error, action), action);
+  }
+  const control = new NatsControlLog(api, bucket, clock);
+  const messenger = new NatsMessenger(link, cluster, options.bulkConnection);
+  return {
+    clock,
+    control,
+    messenger,
+    random: Math.random,
+    newId: ulid,
+    async [Symbol.asyncDispose]() {
+      await link.close();
+    },
+  };
+}
+
+const OPEN = 10_000;

@@ -1,0 +1,131 @@
+/**
+ * Who has which shard of one type: one entry of the control log.
+ *
+ * `{ n: [[node, run], …], s: [[index into n or -1, generation, 1 if seized], …] }`
+ * with 256 entries in `s`: small enough to be written whole with each change, and
+ * thereby never half.
+ */
+import { SHARDS } from "../event/mod.ts";
+import type { ShardedType, ShardOwner } from "./types.ts";
+
+/** One shard as a map has it. */
+export interface ShardEntry {
+  /** Its owner's name; undefined where it has none. */
+  readonly node: string | undefined;
+  /** Which life of it; empty where it has none. */
+  readonly run: string;
+  /** How often it has changed hands. */
+  readonly generation: number;
+  /** Whether the owner before may not know that it has lost the shard. */
+  readonly seized: boolean;
+}
+
+/** Who has which shard of one type; never changed, only replaced. */
+export class ShardMap {
+  readonly #entries: readonly ShardEntry[];
+
+  /** Takes 256 entries. */
+  constructor(
+    /** As `<namespace>.<type>`. */
+    readonly family: string,
+    entries: readonly ShardEntry[],
+    /** Its place in the control log; 0 where it was never written. */
+    readonly revision: number = 0,
+  ) {
+    this.#entries = entries;
+  }
+
+  /** A map in which nobody has ever had a shard. */
+  static empty(family: string): ShardMap {
+    return new ShardMap(
+      family,
+      Array.from({ length: SHARDS }, () => NOBODY),
+    );
+  }
+
+  /** The entry of a shard. */
+  at(shard: number): ShardEntry {
+    return this.#entries[shard]!;
+  }
+
+  /** Who has a shard; undefined where nobody has. */
+  owner(shard: number): ShardOwner | undefined {
+    const { generation, node, run, seized } = this.at(shard);
+    return node === undefined ? undefined : { node, run, generation, seized };
+  }
+
+  /** The owner's name of each shard. */
+  get nodes(): readonly (string | undefined)[] {
+    return this.#entries.map(({ node }) => node);
+  }
+
+  /** The lives of nodes that have a shard. */
+  get runs(): ReadonlyMap<string, string> {
+    const runs = new Map<string, string>();
+    for (const { node, run } of this.#entries) {
+      if (node !== undefined) runs.set(run, node);
+    }
+    return runs;
+  }
+
+  /** The same map with some entries replaced. */
+  with(changes: ReadonlyMap<number, ShardEntry>): ShardMap {
+    const entries = this.#entries.map((entry, shard) =>
+      changes.get(shard) ?? entry
+    );
+    return new ShardMap(this.family, entries, this.revision);
+  }
+
+  /** What is written to the control log. */
+  toJSON(): unknown {
+    const n: [string, string][] = [];
+    const index = new Map<string, number>();
+    const s = this.#entries.map(({ generation, node, run, seized }) => {
+      let at = -1;
+      if (node !== undefined) {
+        at = index.get(run) ?? n.push([node, run]) - 1;
+        index.set(run, at);
+      }
+      return [at, generation, seized ? 1 : 0];
+    });
+    return { n, s };
+  }
+
+  /** Reads what {@link ShardMap.toJSON} wrote; undefined where it is nothing of that kind. */
+  static from(
+    family: string,
+    value: unknown,
+    revision: number,
+  ): ShardMap | undefined {
+    const { n, s } = (value ?? {}) as {
+      n?: readonly (readonly [string, string])[];
+      s?: readonly (readonly [number, number, number])[];
+    };
+    if (!Array.isArray(n) || !Array.isArray(s) || s.length !== SHARDS) {
+      return undefined;
+    }
+    const entries = s.map(([at, generation, seized]): ShardEntry => {
+      const [node, run = ""] = n[at] ?? [];
+      return { node, run, generation, seized: seized === 1 };
+    });
+    return new ShardMap(family, entries, revision);
+  }
+}
+
+/** A type in its namespace as one word; the type is its last token. */
+export function familyOf({ namespace, type }: ShardedType): string {
+  return `${namespace}.${type}`;
+}
+
+/** The type of a word that {@link familyOf} made. */
+export function typeOf(family: string): ShardedType {
+  const dot = family.lastIndexOf(".");
+  return { namespace: family.slice(0, dot), type: family.slice(dot + 1) };
+}
+
+const NOBODY: ShardEntry = Object.freeze({
+  node: undefined,
+  run: "",
+  generation: 0,
+  seized: false,
+});
