@@ -101,6 +101,7 @@ export class ClusterManager implements AsyncDisposable {
   #cancelLook: CancelTimer = () => {};
   #stopListening: () => void = () => {};
   #tellReleased = false;
+  #lookingFor = "";
   #suspected = new Map<string, number>();
 
   /**
@@ -600,9 +601,19 @@ export class ClusterManager implements AsyncDisposable {
   }
 
   async #lookForLeader(parts: Parts): Promise<void> {
-    const { detector, election, shards } = parts;
-    const { leader } = election;
+    const { leader } = parts.election;
     if (leader === undefined || leader.node === this.nodeId) return;
+    if (this.#lookingFor === leader.run) return;
+    this.#lookingFor = leader.run;
+    try {
+      await this.#replace(parts, leader);
+    } finally {
+      this.#lookingFor = "";
+    }
+  }
+
+  async #replace(parts: Parts, leader: LeaderInfo): Promise<void> {
+    const { detector, election, shards } = parts;
     const target = shards.nodes.find(({ run }) => run === leader.run) ??
       { ...leader, hosts: [], weight: 1, state: "up", servers: [] };
     const verdict = await detector.investigate(target);
