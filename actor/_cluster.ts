@@ -1,18 +1,14 @@
 /**
  * A node among others: what it takes in, what it sends, and who lives where.
  *
- * A node that stood still for a second (frozen, or its event loop blocked), or
- * that was cut off from NATS, cannot know who wrote meanwhile: it forgets all
- * its actors and loads them anew as they are called. While it is cut off, it
- * answers nothing from memory.
+ * It joins the cluster's manager with the actors here: what the map gives to this
+ * node it listens for; what it is to release it stops to take, finishes what runs,
+ * and says so. What it holds in memory is of one generation of a shard: where the
+ * map names another one, it is let go of, and loaded anew when it is called.
  */
-import {
-  type CancelTimer,
-  type Clock,
-  type Subjects,
-  subjectsOf,
-} from "../event/mod.ts";
+import { type Clock, type Subjects, subjectsOf } from "../event/mod.ts";
 import { type Connection, Link } from "../nats/mod.ts";
+import { ClusterManager, type HeldShard } from "../cluster/mod.ts";
 import type { Call } from "./_call.ts";
 import { Deadlines } from "./_deadlines.ts";
 import type { Host } from "./_host.ts";
@@ -26,12 +22,20 @@ import type { Elsewhere } from "./_router.ts";
 export interface ClusterOptions {
   /** Its connection. */
   readonly connection: Connection;
+  /** Its second connection, where it has one. */
+  readonly bulk: Connection | undefined;
   /** Whose actors. */
   readonly namespace: string;
   /** Which nodes belong together. */
   readonly cluster: string;
   /** This node. */
   readonly nodeId: string;
+  /** Its share of the shards, relative to that of others. */
+  readonly weight?: number | undefined;
+  /** Copies of the cluster's bucket if it is created. */
+  readonly replicas?: 1 | 3 | 5 | undefined;
+  /** `false` never creates the bucket. */
+  readonly provision?: boolean | undefined;
   /** The actors here. */
   readonly host: Host;
   /** Where time comes from. */
@@ -44,6 +48,8 @@ export interface ClusterOptions {
 
 /** A node among others. */
 export class Cluster implements Elsewhere {
+  /** The nodes, the leader and the maps. */
+  readonly manager: ClusterManager;
   /** Who lives where. */
   readonly placement: Placement;
   readonly #options: ClusterOptions;
@@ -51,24 +57,36 @@ export class Cluster implements Elsewhere {
   readonly #deadlines: Deadlines;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
-  #leaving = false;
-  #lastLook: number;
-  #cancelLook: CancelTimer | undefined;
-  #stopListening: () => void = () => {};
 
   /** Takes part in nothing yet. */
   constructor(options: ClusterOptions) {
-    const { clock, connection, host, nodeId } = options;
-    const subjects: Subjects = subjectsOf(options.namespace);
+    const { clock, connection, host, namespace, nodeId } = options;
+    const subjects: Subjects = subjectsOf(namespace);
     const link = new Link(connection);
+    const types = [...host.definitions.keys()];
     this.#options = options;
     this.#link = link;
-    this.#lastLook = clock.monotonic();
     this.#deadlines = new Deadlines(clock);
+    this.manager = new ClusterManager(connection, nodeId, {
+      cluster: options.cluster,
+      hosts: types.map((type) => ({ namespace, type })),
+      observes: types.length === 0,
+      clock,
+      log: options.log,
+      release: (shard) => this.#release(shard),
+      ...(options.bulk === undefined ? {} : { bulkConnection: options.bulk }),
+      ...(options.weight === undefined ? {} : { weight: options.weight }),
+      ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+      ...(options.provision === undefined
+        ? {}
+        : { provision: options.provision }),
+    });
     this.placement = new Placement({
-      ...options,
+      manager: this.manager,
       link,
-      types: [...host.definitions.keys()],
+      namespace,
+      types,
+      clock,
       hasCall: (commandId) => this.#inbound.has(commandId),
     });
     this.#inbound = new Inbound({
@@ -78,8 +96,8 @@ export class Cluster implements Elsewhere {
       host,
       clock,
       nodeId,
-      onMessage: () => this.#look(),
-      owns: (type, shard) => this.owns(type, shard),
+      held: (type, shard) => this.placement.held(type, shard),
+      assigned: () => this.placement.assigned(),
       ask: options.ask,
     });
     this.#outbound = new Outbound({
@@ -96,8 +114,7 @@ export class Cluster implements Elsewhere {
 
   /** As {@link Elsewhere.owns}. */
   owns(type: string, shard: number): boolean {
-    return !this.#leaving && this.#link.connected &&
-      this.placement.ownerOf(type, shard) === this.#options.nodeId;
+    return this.placement.held(type, shard) !== undefined;
   }
 
   /** As {@link Elsewhere.ask}. */
@@ -105,28 +122,25 @@ export class Cluster implements Elsewhere {
     return this.#outbound.ask(call);
   }
 
-  /** Finds the others, takes requests, and then tells them that it is there. */
+  /** Joins the others, and takes requests. */
   async join(): Promise<void> {
-    const { connection } = this.#options;
-    await this.placement.join();
-    this.placement.onChange = (dead) => this.#changed(dead);
-    this.#inbound.follow();
+    const { connection, host } = this.#options;
+    this.placement.onLost = ({ shard, type }) => {
+      host.releaseShard(type, shard);
+    };
+    this.placement.onChange = () => {
+      this.#inbound.follow();
+      this.#outbound.moved();
+    };
     this.#inbound.openAsks();
-    // Whoever hears of this node shall find it listening.
+    await this.manager.start();
+    this.placement.start();
     await connection.flush();
-    this.placement.announce();
-    await connection.flush();
-    this.#tick();
-    this.#stopListening = this.#link.onChange(() => {
-      if (this.#link.connected) this.#startAnew("it was cut off from NATS");
-    });
   }
 
-  /** Tells the others that it goes, and takes no more requests. */
+  /** Hands over what this node has, and takes no more requests. */
   async leave(): Promise<void> {
-    this.#leaving = true;
-    this.placement.onChange = () => {};
-    this.placement.leave();
+    await this.manager.stop();
     this.#inbound.close();
     await this.#flush();
   }
@@ -138,48 +152,23 @@ export class Cluster implements Elsewhere {
 
   /** Ends all of it, once what ran has been answered. */
   async close(): Promise<void> {
+    await this.manager.stop();
     this.#inbound.close();
     await this.#flush();
-    this.#stopListening();
-    this.#cancelLook?.();
     this.#outbound.close();
     this.placement.close();
     this.#deadlines.clear();
     await this.#link.close();
   }
 
-  #changed(dead: string | undefined): void {
+  async #release(shard: HeldShard): Promise<void> {
     const { host } = this.#options;
-    this.#inbound.follow();
-    if (dead !== undefined) this.#outbound.gone(dead);
-    host.release((type, shard) => this.owns(type, shard));
-  }
-
-  #tick(): void {
-    this.#look();
-    this.#cancelLook = this.#options.clock.timer(LOOK, () => this.#tick());
-  }
-
-  // Also before each request, as a timer may come behind what was buffered.
-  #look(): void {
-    const now = this.#options.clock.monotonic();
-    const stoodStill = now - this.#lastLook > STALL;
-    this.#lastLook = now;
-    if (stoodStill) this.#startAnew("it stood still");
-  }
-
-  #startAnew(reason: string): void {
-    const { host, log, nodeId } = this.#options;
-    if (host.stats.activations > 0) {
-      log({
-        level: "warn",
-        message: "a node forgets its actors, to load them anew",
-        node: nodeId,
-        reason,
-      });
-    }
-    host.release(() => false);
-    this.placement.refresh();
+    this.placement.releasing(shard);
+    await Promise.all([
+      this.#inbound.release(shard),
+      host.releaseShard(shard.type, shard.shard),
+    ]);
+    await this.#flush(); // the answers go out before the shard does
   }
 
   async #flush(): Promise<void> {
@@ -187,6 +176,3 @@ export class Cluster implements Elsewhere {
     if (this.#link.connected) await connection.flush().catch(() => {});
   }
 }
-
-const LOOK = 250;
-const STALL = 1_000;

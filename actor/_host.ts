@@ -69,7 +69,12 @@ export class Host implements Surroundings {
   readonly #alone: boolean;
   readonly #deadlines: Deadlines;
   readonly #activations = new Map<string, Activation>();
+  /** Ids of the actors in memory, by `type/shard`. */
+  readonly #shards = new Map<string, Set<string>>();
   readonly #background = new Set<Promise<unknown>>();
+  readonly #toWrite: Activation[] = [];
+  readonly #onWritten: (() => void)[] = [];
+  #writing = 0;
   readonly #sweepEvery: number;
   #cancelSweep: CancelTimer | undefined;
   #leaving = false;
@@ -142,14 +147,15 @@ export class Host implements Surroundings {
     else activation.query(job);
   }
 
-  /** Lets go of the actors that no longer belong here; what runs is finished. */
-  async release(
-    stays: (type: string, shard: number) => boolean,
-  ): Promise<void> {
+  /**
+   * Lets go of the actors of a shard: what waits is refused as moved.
+   *
+   * @returns When what ran is finished; snapshots are written behind that.
+   */
+  async releaseShard(type: string, shard: number): Promise<void> {
     const leaving: Promise<void>[] = [];
-    for (const [id, activation] of [...this.#activations]) {
-      const { type, shard } = activation.address;
-      if (!stays(type, shard)) leaving.push(this.#let(id, activation));
+    for (const id of [...this.#shards.get(`${type}/${shard}`) ?? []]) {
+      leaving.push(this.#let(id, this.#activations.get(id)!));
     }
     await Promise.all(leaving);
   }
@@ -159,8 +165,10 @@ export class Host implements Surroundings {
     this.#leaving = true;
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
-    const work = this.release(() => false)
-      .then(() => Promise.all([...this.#background]));
+    const leaving = [...this.#activations].map(([id, activation]) =>
+      this.#let(id, activation)
+    );
+    const work = Promise.all(leaving).then(() => this.#written());
     await new Promise<void>((resolve) => {
       const cancel = this.clock.timer(grace, () => {
         this.#log({
@@ -221,6 +229,10 @@ export class Host implements Surroundings {
   #activate(definition: AnyActor, { address }: Call): Activation {
     const activation = new Activation(this, definition, address);
     this.#activations.set(address.id, activation);
+    const shard = `${address.type}/${address.shard}`;
+    const ids = this.#shards.get(shard);
+    if (ids === undefined) this.#shards.set(shard, new Set([address.id]));
+    else ids.add(address.id);
     if (this.#activations.size > this.#max) this.#evict(activation);
     this.#armSweep();
     return activation;
@@ -238,11 +250,39 @@ export class Host implements Surroundings {
     }
   }
 
+  /** Resolves when what ran is finished; the snapshot is written behind that. */
   async #let(id: string, activation: Activation): Promise<void> {
     this.#activations.delete(id);
+    const { shard, type } = activation.address;
+    const ids = this.#shards.get(`${type}/${shard}`);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#shards.delete(`${type}/${shard}`);
     this.#passivated++;
     await activation.retire();
-    await activation.snapshot();
+    this.#toWrite.push(activation);
+    if (this.#writing < WRITERS) this.#write();
+  }
+
+  /** Writes snapshots of actors that have left, a few at a time. */
+  async #write(): Promise<void> {
+    this.#writing++;
+    for (
+      let activation = this.#toWrite.shift();
+      activation !== undefined;
+      activation = this.#toWrite.shift()
+    ) await activation.snapshot();
+    this.#writing--;
+    if (this.#writing === 0) {
+      for (const done of this.#onWritten.splice(0)) done();
+    }
+  }
+
+  /** When all snapshots are written that are to be. */
+  async #written(): Promise<void> {
+    if (this.#writing > 0) {
+      await new Promise<void>((resolve) => this.#onWritten.push(resolve));
+    }
+    await Promise.all([...this.#background]);
   }
 
   #armSweep(): void {
@@ -268,6 +308,9 @@ export class Host implements Surroundings {
     );
   }
 }
+
+/** Snapshots of actors that have left, written at the same time. */
+const WRITERS = 64;
 
 function unknownName(
   definition: AnyActor,

@@ -1,15 +1,16 @@
 /**
- * Requests that arrive: on `aether.do…` for the shards this node owns, and on
- * `aether.ask…`, shared by all nodes that host a type, from any NATS client.
+ * Requests that arrive: on `aether.do…` for the shards this node owns, each in
+ * its generation, and on `aether.ask…`, shared by all nodes that host a type, from
+ * any NATS client.
  */
 import {
   addressOfTokens,
   type Clock,
   MovedError,
-  SHARDS,
   type Subjects,
 } from "../event/mod.ts";
 import { type Connection, type Link, RawHeaders } from "../nats/mod.ts";
+import type { HeldShard } from "../cluster/mod.ts";
 import type { Call } from "./_call.ts";
 import type { Host } from "./_host.ts";
 import { cycle } from "./_router.ts";
@@ -38,10 +39,10 @@ export interface InboundOptions {
   readonly clock: Clock;
   /** This node. */
   readonly nodeId: string;
-  /** Called before each request is looked at. */
-  onMessage(): void;
-  /** Whether a shard is this node's. */
-  owns(type: string, shard: number): boolean;
+  /** The shard as this node may answer for it; undefined where it may not. */
+  held(type: string, shard: number): HeldShard | undefined;
+  /** The shards assigned to this node. */
+  assigned(): Iterable<HeldShard>;
   /** Gets a call answered wherever its actor lives. */
   ask(call: Call): Promise<unknown>;
 }
@@ -49,8 +50,8 @@ export interface InboundOptions {
 /** The requests a node takes. */
 export class Inbound {
   readonly #options: InboundOptions;
-  readonly #shards = new Map<string, () => void>();
-  readonly #asks: (() => void)[] = [];
+  readonly #shards = new Map<string, () => Promise<void>>();
+  readonly #asks: (() => Promise<void>)[] = [];
   readonly #underway = new Set<string>();
 
   /** Takes nothing yet. */
@@ -75,48 +76,54 @@ export class Inbound {
     }
   }
 
-  /** Takes requests to exactly the shards this node owns now; new ones first. */
+  /** Takes requests to exactly the shards assigned to this node now; new ones first. */
   follow(): void {
-    const { host, owns, subjects } = this.#options;
-    const lost: string[] = [];
-    for (const type of host.definitions.keys()) {
-      for (let shard = 0; shard < SHARDS; shard++) {
-        const subject = subjects.owner(type, shard, 0);
-        const open = this.#shards.has(subject);
-        if (!owns(type, shard)) {
-          if (open) lost.push(subject);
-        } else if (!open) {
-          this.#shards.set(
-            subject,
-            this.#subscribe(subject, (msg) => this.#do(msg)),
-          );
-        }
-      }
+    const { subjects } = this.#options;
+    const lost = new Set(this.#shards.keys());
+    for (const { generation, shard, type } of this.#options.assigned()) {
+      const subject = subjects.owner(type, shard, generation);
+      if (lost.delete(subject) || this.#shards.has(subject)) continue;
+      this.#shards.set(
+        subject,
+        this.#subscribe(subject, (msg) => this.#do(msg, generation)),
+      );
     }
-    for (const subject of lost) {
-      this.#shards.get(subject)!();
-      this.#shards.delete(subject);
-    }
+    for (const subject of lost) this.#stop(subject);
+  }
+
+  /**
+   * Takes no more requests for a shard.
+   *
+   * @returns When what was on its way here has arrived, and was refused.
+   */
+  release({ generation, shard, type }: HeldShard): Promise<void> {
+    return this.#stop(
+      this.#options.subjects.owner(type, shard, generation),
+    );
   }
 
   /** Takes nothing more; what is under way is answered. */
   close(): void {
     for (const stop of this.#asks.splice(0)) stop();
-    for (const stop of this.#shards.values()) stop();
-    this.#shards.clear();
+    for (const subject of [...this.#shards.keys()]) this.#stop(subject);
   }
 
-  #do(msg: Incoming): void {
-    const { clock, host, nodeId, owns } = this.#options;
+  async #stop(subject: string): Promise<void> {
+    const stop = this.#shards.get(subject);
+    this.#shards.delete(subject);
+    await stop?.();
+  }
+
+  #do(msg: Incoming, generation: number): void {
+    const { clock, held, host, nodeId } = this.#options;
     const headers = RawHeaders.of(msg);
     const owner = headers.get(OWNER_HEADER);
     if (owner !== "" && owner !== nodeId) return;
-    this.#options.onMessage();
     let call: Call;
     try {
       call = decodeCall(msg, headers, clock);
       const { type, shard, id } = call.address;
-      if (!owns(type, shard)) {
+      if (held(type, shard)?.generation !== generation) {
         throw new MovedError(`"${id}" lives on another node now`);
       }
       if (call.chain.includes(id)) throw cycle(call);
@@ -177,7 +184,7 @@ export class Inbound {
     subject: string,
     take: (msg: Incoming) => void,
     options: { readonly queue?: string } = {},
-  ): () => void {
+  ): () => Promise<void> {
     const { connection } = this.#options;
     const subscription = connection.subscribe(subject, {
       ...options,
@@ -185,8 +192,9 @@ export class Inbound {
         if (error === null) take(msg);
       },
     });
-    return () => {
-      if (!connection.isClosed()) subscription.unsubscribe();
+    // What the server has sent already still arrives and is answered.
+    return async () => {
+      if (!connection.isClosed()) await subscription.drain().catch(() => {});
     };
   }
 }

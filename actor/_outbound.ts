@@ -3,9 +3,9 @@
  * over, always under the same command id.
  *
  * Nobody listening on the owner's subject means that nothing was delivered: the
- * list of nodes is looked at again, and the call tried again. Silence means
- * nothing for a while, as handlers may take long: after 250 ms the owner is
- * asked, and only when it is gone or knows nothing of the call, or when the
+ * map is looked at again, and the call tried again. Silence means nothing for a
+ * while, as handlers may take long: after 250 ms the owner is asked, and only when
+ * it knows nothing of the call, when the shard has another owner, or when the
  * connection broke, is the call tried again: as a further attempt, which whoever
  * takes it looks up in the log first.
  *
@@ -26,6 +26,7 @@ import {
   type Subjects,
 } from "../event/mod.ts";
 import { isFault, type Link } from "../nats/mod.ts";
+import type { ShardOwner } from "../cluster/mod.ts";
 import type { Call } from "./_call.ts";
 import type { Deadlines } from "./_deadlines.ts";
 import { timeIsUp } from "./_job.ts";
@@ -111,7 +112,6 @@ export class Outbound {
         if (clock.monotonic() - began > NOBODY) {
           throw notSettled(call, doubt, nobodyHosts(call, placement.nodes));
         }
-        await placement.refresh();
       } else {
         const outcome = await this.#attempt(call, owner);
         switch (outcome.kind) {
@@ -123,7 +123,6 @@ export class Outbound {
                 ? outcome.error
                 : notSettled(call, doubt, outcome.error);
             }
-            await placement.refresh();
             break;
           case "impossible":
             throw notSettled(call, doubt, outcome.error);
@@ -139,10 +138,13 @@ export class Outbound {
     }
   }
 
-  /** A node is dead: nobody who waits for it need wait until it is silent. */
-  gone(node: string): void {
-    for (const vigil of [...this.#vigils]) {
-      if (vigil.node === node) vigil.end();
+  /** Shards have other owners: whoever waits for a former one waits only briefly. */
+  moved(): void {
+    const { placement } = this.#options;
+    for (const vigil of this.#vigils) {
+      const { shard, type } = vigil.address;
+      const owner = placement.ownerOf(type, shard);
+      if (!isSame(owner, vigil.owner)) vigil.hurry(LAST_WORD);
     }
   }
 
@@ -151,8 +153,13 @@ export class Outbound {
     this.#closed = true;
   }
 
-  #attempt(call: Call, owner: string): Promise<Outcome> {
-    if (owner !== this.#options.nodeId) return this.#send(call, owner);
+  #attempt(call: Call, owner: ShardOwner): Promise<Outcome> {
+    const { nodeId, placement } = this.#options;
+    if (owner.node !== nodeId) return this.#send(call, owner);
+    const { shard, type } = call.address;
+    if (placement.held(type, shard) === undefined) {
+      return Promise.resolve({ kind: "undelivered" });
+    }
     const since = this.#options.clock.monotonic();
     return this.#options.local({ ...call, since }).then(
       (answer): Outcome => ({ kind: "answered", answer }),
@@ -160,7 +167,7 @@ export class Outbound {
     );
   }
 
-  #send(call: Call, owner: string): Promise<Outcome> {
+  #send(call: Call, owner: ShardOwner): Promise<Outcome> {
     const { clock, deadlines, link, placement, subjects } = this.#options;
     const left = call.deadline - clock.monotonic();
     const { body, headers } = encodeCall(call, owner, left);
@@ -170,20 +177,22 @@ export class Outbound {
       return Promise.resolve({ kind: "impossible", error });
     }
     const { type, shard } = call.address;
-    const subject = subjects.owner(type, shard, 0);
+    const subject = subjects.owner(type, shard, owner.generation);
     return new Promise((resolve) => {
       const settle = (outcome: Outcome) => {
         vigil.stop();
         this.#vigils.delete(vigil);
         resolve(outcome);
       };
-      const vigil = new Vigil(owner, {
+      const vigil = new Vigil(call.address, owner, {
         clock,
         deadlines,
-        isLost: async () => !(await placement.has(owner, call.commandId)),
+        isLost: async () =>
+          !isSame(placement.ownerOf(type, shard), owner) ||
+          !(await placement.has(owner, call.commandId)),
         onLost: () => {
           giveUp();
-          const cause = new MovedError(`node "${owner}" is gone`);
+          const cause = new MovedError(`node "${owner.node}" gave no answer`);
           settle({ kind: "silent", cause });
         },
       });
@@ -215,20 +224,27 @@ export class Outbound {
     }
   }
 
-  async #lookFor(owner: string, call: Call): Promise<void> {
+  async #lookFor(owner: ShardOwner, call: Call): Promise<void> {
     const { clock, link, placement } = this.#options;
     if (!link.connected) {
       const left = Math.max(1, call.deadline - clock.monotonic());
       // Past the deadline the loop says so.
       await link.ready(left, call.signal).catch(() => {});
-    } else if (!(await placement.suspect(owner))) await placement.refresh();
+    } else if (owner.node !== this.#options.nodeId) {
+      await placement.missed(owner);
+    }
   }
 
   #pause(ms: number, call: Call): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, placement } = this.#options;
     const left = Math.max(0, call.deadline - clock.monotonic());
-    return new Promise((resolve) => clock.timer(Math.min(ms, left), resolve));
+    return placement.changed(Math.min(ms, left));
   }
+}
+
+function isSame(one: ShardOwner | undefined, other: ShardOwner): boolean {
+  return one?.node === other.node && one.run === other.run &&
+    one.generation === other.generation;
 }
 
 function outcomeOf(call: Call, error: unknown): Outcome {
@@ -319,5 +335,7 @@ function closed({ name, address }: Call): ClosedError {
 
 /** How much longer than its deadline a call waits for the callee's last word. */
 const MARGIN = 250;
+/** How long whoever had a shard may still take to answer what it was sent. */
+const LAST_WORD = 50;
 /** How long a call waits for the first node that hosts its type. */
 const NOBODY = 2_000;

@@ -1,4 +1,5 @@
-import type { Clock } from "../event/mod.ts";
+import type { ActorAddress, Clock } from "../event/mod.ts";
+import type { ShardOwner } from "../cluster/mod.ts";
 import type { Deadlines, Timed } from "./_deadlines.ts";
 
 /** How silence is to be looked into. */
@@ -24,11 +25,25 @@ export class Vigil implements Timed {
   #pause = FIRST_LOOK;
   #over = false;
 
-  /** Begins to wait for a node. */
-  constructor(readonly node: string, options: VigilOptions) {
+  /** Begins to wait for the owner of an actor's shard. */
+  constructor(
+    readonly address: ActorAddress,
+    readonly owner: ShardOwner,
+    options: VigilOptions,
+  ) {
     this.#options = options;
     this.deadline = options.clock.monotonic() + this.#pause;
     options.deadlines.add(this);
+  }
+
+  /** Looks again in `ms` at the latest. */
+  hurry(ms: number): void {
+    const { clock, deadlines } = this.#options;
+    const at = clock.monotonic() + ms;
+    if (this.#over || this.deadline <= at) return;
+    deadlines.remove(this);
+    this.deadline = at;
+    deadlines.add(this);
   }
 
   /** It was silent. */

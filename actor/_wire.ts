@@ -40,14 +40,18 @@ export interface Outgoing {
 export type Incoming = Parameters<typeof RawHeaders.of>[0];
 
 /**
- * Names the node a request is meant for. Two nodes may listen for one shard for
- * a moment; whoever is not meant stays silent, so that no caller is told "not
- * done" by one node while the other does it.
+ * Names the node a request is meant for; whoever is not meant stays silent. A
+ * generation has one owner, so this matters only where maps were lost and
+ * generations begin anew.
  */
 export const OWNER_HEADER = "Aether-Owner";
 
 /** Writes the request of a call to `owner` that may take `left` more milliseconds. */
-export function encodeCall(call: Call, owner: string, left: number): Outgoing {
+export function encodeCall(
+  call: Call,
+  owner: { readonly node: string; readonly generation: number },
+  left: number,
+): Outgoing {
   const { address, name, input, correlationId, causationId, chain } = call;
   return {
     body: utf8.encode(JSON.stringify({
@@ -62,8 +66,8 @@ export function encodeCall(call: Call, owner: string, left: number): Outgoing {
       [CallHeader.attempt]: String(call.attempt),
       [CallHeader.deadline]: String(Math.max(1, Math.ceil(left))),
       [CallHeader.chain]: chain.length === 0 ? undefined : toAscii(chain),
-      [CallHeader.generation]: "0",
-      [OWNER_HEADER]: owner,
+      [CallHeader.generation]: String(owner.generation),
+      [OWNER_HEADER]: owner.node,
       [CallHeader.traceparent]: call.traceparent,
     }),
   };

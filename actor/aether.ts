@@ -7,6 +7,7 @@ import {
   ulid,
 } from "../event/mod.ts";
 import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
+import type { ClusterManager } from "../cluster/mod.ts";
 import {
   type EventStore,
   InMemoryEventStore,
@@ -44,6 +45,8 @@ export interface AetherOptions extends ConnectOptions {
   readonly provision?: boolean;
   /** A store to be used instead of one of its own; it stays open. */
   readonly store?: EventStore & Partial<SnapshotStore>;
+  /** This node's share of the shards, relative to that of others; 1 by default. */
+  readonly weight?: number;
   /** Actors in memory at most, beyond which the longest unused leave; 10,000 by default. */
   readonly maxActivations?: number;
   /** Who is told of what is worth telling; nobody by default. */
@@ -132,7 +135,8 @@ export class Aether implements AsyncDisposable {
     const opened: (() => Promise<unknown>)[] = [];
     try {
       const connection = await connectionOf(own, opened);
-      const store = await storeOf(own, connection, opened);
+      const bulk = await bulkOf(own, connection, opened);
+      const store = await storeOf(own, connection, bulk, opened);
       const host = new Host({
         nodeId,
         actors: own.actors,
@@ -145,9 +149,13 @@ export class Aether implements AsyncDisposable {
       });
       const cluster = connection === undefined ? undefined : new Cluster({
         connection,
+        bulk,
         namespace,
         cluster: own.cluster ?? namespace,
         nodeId,
+        weight: own.weight,
+        replicas: own.replicas,
+        provision: own.provision,
         host,
         clock,
         log,
@@ -181,15 +189,23 @@ export class Aether implements AsyncDisposable {
     return this.#router.refer(definition, key) as ActorRef<Definition>;
   }
 
+  /**
+   * The nodes, the leader and the shard maps, for reading and for cordons;
+   * undefined where everything runs in this process.
+   */
+  get cluster(): ClusterManager | undefined {
+    return this.#cluster?.manager;
+  }
+
   /** What this node holds and has counted since it was started. */
   stats(): HostStats {
     return this.#host.stats;
   }
 
   /**
-   * Leaves: takes no more calls, hands its actors over, gives what runs here and
-   * what was asked elsewhere up to 5 seconds to finish, saves snapshots, and
-   * closes what it opened.
+   * Leaves: takes no more calls from here, hands its actors over to other nodes
+   * (what runs has 5 seconds to finish), gives what was asked elsewhere up to 5
+   * seconds to be answered, saves snapshots, and closes what it opened.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -263,9 +279,44 @@ async function connectionOf(
   return connection;
 }
 
+/** A second connection, to another server where there are several. */
+async function bulkOf(
+  own: Own,
+  control: Connection | undefined,
+  opened: (() => Promise<unknown>)[],
+): Promise<Connection | undefined> {
+  if (control === undefined || own.connection !== undefined) {
+    return own.bulkConnection;
+  }
+  if (own.bulkConnection !== undefined) return own.bulkConnection;
+  const bulk = await connect({
+    ...clientOptions(own, "bulk"),
+    ...elsewhere(own.servers, control.getServer()),
+  });
+  opened.push(() => bulk.close());
+  return bulk;
+}
+
+/** The servers, with the one that is used already as the last. */
+function elsewhere(
+  servers: string | readonly string[] | undefined,
+  used: string,
+): { readonly servers?: readonly string[]; readonly noRandomize?: boolean } {
+  if (servers === undefined || typeof servers === "string") return {};
+  const isUsed = (server: string) =>
+    server.replace(/^[a-z]+:\/\//, "").replace(/\/$/, "") === used;
+  const others = servers.filter((server) => !isUsed(server));
+  if (others.length === 0 || others.length === servers.length) return {};
+  return {
+    servers: [...others, ...servers.filter(isUsed)],
+    noRandomize: true,
+  };
+}
+
 async function storeOf(
   own: Own,
   connection: Connection | undefined,
+  bulk: Connection | undefined,
   opened: (() => Promise<unknown>)[],
 ): Promise<EventStore & Partial<SnapshotStore>> {
   const { clock, namespace } = own;
@@ -274,12 +325,6 @@ async function storeOf(
     const store = new InMemoryEventStore({ namespace, clock });
     opened.push(() => store.close());
     return store;
-  }
-  let bulk = own.bulkConnection;
-  if (bulk === undefined && own.connection === undefined) {
-    bulk = await connect(clientOptions(own, "bulk"));
-    const opening = bulk;
-    opened.push(() => opening.close());
   }
   const store = await JetStreamEventStore.open(connection, {
     namespace,
@@ -301,6 +346,7 @@ function clientOptions(own: Own, use: string): ConnectOptions {
     bulkConnection: _bulk,
     replicas: _replicas,
     provision: _provision,
+    weight: _weight,
     store: _store,
     maxActivations: _max,
     log: _log,

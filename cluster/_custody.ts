@@ -84,9 +84,10 @@ export class Custody {
     for (const [family, shards] of Object.entries(list)) {
       for (const [shard, generation] of shards) {
         const held = this.#held.get(family)?.get(shard);
-        if (held?.generation !== generation || held.state !== undefined) {
-          continue;
-        }
+        if (held?.generation !== generation) continue;
+        // Asked again, as by the next leader, it is said again.
+        if (held.state === "released") this.#options.onReleased();
+        if (held.state !== undefined) continue;
         const { seized } = held;
         held.state = "releasing";
         const done = () => {

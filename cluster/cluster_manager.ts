@@ -219,6 +219,11 @@ export class ClusterManager implements AsyncDisposable {
     return this.#changes.listen(run);
   }
 
+  /** Whether it was started, as far as to know the maps. */
+  get isStarted(): boolean {
+    return this.#parts !== undefined;
+  }
+
   /** The cluster's name. */
   get cluster(): string {
     return this.#options.cluster ?? "default";
@@ -234,11 +239,29 @@ export class ClusterManager implements AsyncDisposable {
    * may own it.
    */
   held(type: ShardedType, shard: number): HeldShard | undefined {
+    return this.isServing ? this.assigned(type, shard) : undefined;
+  }
+
+  /**
+   * What the map gives to this node of a shard and it has not been asked to
+   * release. Whether it may answer for it is another question:
+   * {@link ClusterManager.isServing}.
+   */
+  assigned(type: ShardedType, shard: number): HeldShard | undefined {
+    return this.#parts?.custody.get(familyOf(type), shard);
+  }
+
+  /**
+   * Whether this node may answer for what is assigned to it, right now: it is
+   * connected, its record stands, and it has proved itself since it last stood
+   * still.
+   */
+  get isServing(): boolean {
     const parts = this.#parts;
-    if (parts === undefined) return undefined;
+    if (parts === undefined) return false;
     this.#look();
-    if (!this.#isProven || !parts.discovery.isValid) return undefined;
-    return parts.custody.get(familyOf(type), shard);
+    return this.#isProven && parts.discovery.isValid &&
+      parts.ports.messenger.connected;
   }
 
   /** Looks whether the maps have changed. */
@@ -259,9 +282,17 @@ export class ClusterManager implements AsyncDisposable {
     this.#suspected.set(target.run, now);
     if (parts.election.isLeader()) return parts.detector.poke(target);
     const leader = parts.election.leader;
-    if (leader?.run === target.run) this.#lookForLeader(parts);
-    else if (leader !== undefined) {
-      messenger.publish(`${leader.node}.suspect`, { run: target.run });
+    if (leader === undefined) return;
+    const { run } = target;
+    if (leader.run !== run) {
+      messenger.publish(`${leader.node}.suspect`, { run });
+    } else if (!this.#options.observes) this.#lookForLeader(parts);
+    else {
+      // Whoever only looks on has others look for the leader.
+      for (const other of parts.shards.nodes.slice(0, 4)) {
+        if (other.run === run) continue;
+        messenger.publish(`${other.node}.suspect`, { run });
+      }
     }
   }
 
@@ -454,8 +485,9 @@ export class ClusterManager implements AsyncDisposable {
   }
 
   #accused(parts: Parts, body: unknown): void {
-    if (!parts.election.isLeader()) return;
     const { run } = (body ?? {}) as { run?: unknown };
+    if (run === parts.election.leader?.run) this.#lookForLeader(parts);
+    if (!parts.election.isLeader()) return;
     const target = parts.shards.nodes.find((info) => info.run === run);
     if (target !== undefined) parts.detector.poke(target);
   }

@@ -160,6 +160,7 @@ export class LeaderElection implements AsyncDisposable {
   preempt(run: string): Promise<boolean> {
     return this.#serially(async () => {
       if (this.#lease !== undefined) return this.isLeader();
+      if (!this.#stands) return false;
       const entry = await this.#look();
       if (leaderOf(entry)?.run === run) await this.#take(entry);
       this.#plan();

@@ -419,7 +419,7 @@ for (const [where, open] of worlds) {
       await using world = await open();
       const logged: string[] = [];
       const aether = await world.start({
-        log: (entry) => logged.push(entry.message),
+        log: ({ level, message }) => level === "error" && logged.push(message),
       });
       await aether.store.append("account-bad", [{ eventType: "Unheard" }]);
       const bad = aether.actor(Account, "bad");

@@ -26,20 +26,26 @@ function keysOn(aether: Aether, count: number): string[] {
   const keys: string[] = [];
   for (let i = 0; keys.length < count; i++) {
     const shard = shardOf(`account-k${i}`);
-    if (placement.ownerOf("account", shard) === aether.nodeId) {
+    if (placement.ownerOf("account", shard)?.node === aether.nodeId) {
       keys.push(`k${i}`);
     }
   }
   return keys;
 }
 
+/** Whether a node sees the shards shared evenly by two. */
+function isShared(aether: Aether): boolean {
+  const nodes = aether.cluster!.shardMap("account").nodes;
+  return ["a", "b"].every((name) =>
+    nodes.filter((node) => node === name).length === 128
+  );
+}
+
 async function threeOf(world: NatsWorld) {
   const a = await world.start({ nodeId: "a" });
   const b = await world.start({ nodeId: "b" });
   const client = await world.start({ actors: [], nodeId: "client" });
-  const bothSeen = (of: Aether) =>
-    clusterOf(of)!.placement.nodes.join() === "a,b";
-  await eventually(() => bothSeen(a) && bothSeen(b) && bothSeen(client));
+  await eventually(() => [a, b, client].every(isShared));
   return { a, b, client };
 }
 
@@ -277,7 +283,9 @@ describe("any NATS client", () => {
     const [key] = keysOn(a, 1) as [string];
     const nc = await connect({ servers: world.servers });
     const { shard } = parseActorId(`account-${key}`);
-    const subject = subjectsOf(world.namespace).owner("account", shard, 0);
+    const { generation } = a.cluster!.ownerOf(`account-${key}`)!;
+    const subject = subjectsOf(world.namespace)
+      .owner("account", shard, generation);
     const body = JSON.stringify({
       id: `account-${key}`,
       name: "deposit",
@@ -400,11 +408,7 @@ describe("when nodes come and go", () => {
     const a = await world.start({ nodeId: "a" });
     const { aether: b, connection } = await world.startOn({ nodeId: "b" });
     const client = await world.start({ actors: [] });
-    await eventually(() =>
-      [a, b, client].every((node) =>
-        clusterOf(node)!.placement.nodes.join() === "a,b"
-      )
-    );
+    await eventually(() => [a, b, client].every(isShared));
     const keys = keysOn(b, 8);
     const done = new Map<string, Set<string>>(keys.map((k) => [k, new Set()]));
     let count = 0;
@@ -423,10 +427,11 @@ describe("when nodes come and go", () => {
       await assertOnce(client, `account-${key}`, done.get(key)!);
       assert.equal(done.get(key)!.size, 40);
     }
-    assert.ok(longest < 2_000, `the longest call took ${longest} ms`);
+    // Whoever has been there for less than two seconds condemns nobody.
+    assert.ok(longest < 4_000, `the longest call took ${longest} ms`);
   });
 
-  it("a node that stood still answers from the log, not from memory", async () => {
+  it("a node that stood still answers nothing before it has proved itself", async () => {
     await using world = await natsWorld();
     let jumped = 0;
     const clock = {
@@ -437,12 +442,14 @@ describe("when nodes come and go", () => {
     const client = await world.start({ actors: [] });
     const ada = client.actor(Account, "ada");
     await ada.deposit({ amount: 5 });
-    await client.store.append("account-ada", [
-      { eventType: "Deposited", data: { amount: 1 } },
-    ]);
-    assert.equal(await ada.balance(), 5); // nobody told it
+    const manager = node.cluster!;
+    const { shard } = parseActorId("account-ada");
+    const type = { namespace: world.namespace, type: "account" };
+    assert.ok(manager.held(type, shard) !== undefined);
     jumped = 1_500;
-    assert.equal(await ada.balance(), 6);
+    assert.equal(manager.held(type, shard), undefined);
+    assert.equal(await ada.balance(), 5);
+    assert.ok(manager.held(type, shard) !== undefined);
     assert.equal(node.stats().activations, 1);
   });
 

@@ -95,7 +95,7 @@ function keysOn(client: Aether, nodeId: string, count: number): string[] {
   const keys: string[] = [];
   for (let i = 0; keys.length < count; i++) {
     const owner = placement.ownerOf("account", shardOf(`account-k${i}`));
-    if (owner === nodeId) keys.push(`k${i}`);
+    if (owner?.node === nodeId) keys.push(`k${i}`);
   }
   return keys;
 }
@@ -106,9 +106,12 @@ async function twoWorkers(world: NatsWorld) {
     worker(world, "other"),
   ]);
   const client = await world.start({ actors: [] });
-  await eventually(() =>
-    clusterOf(client)!.placement.nodes.join() === "other,victim"
-  );
+  await eventually(() => {
+    const { nodes } = client.cluster!.shardMap("account");
+    return ["other", "victim"].every((name) =>
+      nodes.filter((node) => node === name).length === 128
+    );
+  });
   const keys = [
     ...keysOn(client, "victim", 16),
     ...keysOn(client, "other", 16),

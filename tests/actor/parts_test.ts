@@ -5,37 +5,8 @@ import { ReplyTooLargeError, systemClock } from "@flowmade/aether";
 import { Deadlines, type Timed } from "../../actor/_deadlines.ts";
 import { freezeDeep, frozenCopy } from "../../actor/_json.ts";
 import { CommandMemory } from "../../actor/_memory.ts";
-import { highest } from "../../actor/_placement.ts";
 import { decodeReply, encodeAnswer, encodeError } from "../../actor/_wire.ts";
 import { HeldClock } from "./_held_clock.ts";
-
-describe("highest()", () => {
-  const owners = (nodes: string[]) =>
-    Array.from({ length: 256 }, (_, shard) => highest(nodes, "account", shard));
-
-  it("spreads shards over nodes with names that differ little", () => {
-    for (
-      const names of [["n1", "n2", "n3"], ["a", "b", "c"], ["1", "2", "3"]]
-    ) {
-      for (const name of names) {
-        const share = owners(names).filter((owner) => owner === name).length;
-        assert.ok(share > 50 && share < 125, `${name} of ${names}: ${share}`);
-      }
-    }
-  });
-
-  it("moves only the shards of a node that goes, to all others", () => {
-    const before = owners(["a", "b", "c", "d"]);
-    const after = owners(["d", "b", "a"]);
-    const gained = new Set<string | undefined>();
-    before.forEach((owner, shard) => {
-      if (owner === "c") gained.add(after[shard]);
-      else assert.equal(after[shard], owner);
-    });
-    assert.deepEqual([...gained].sort(), ["a", "b", "d"]);
-    assert.equal(highest([], "account", 0), undefined);
-  });
-});
 
 describe("Deadlines", () => {
   const timed = (deadline: number, log: number[]): Timed => ({
