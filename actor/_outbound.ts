@@ -291,7 +291,11 @@ function isVouchedFor(error: unknown): boolean {
 }
 
 /** The error a call ends with: unknown, where an attempt may have been delivered. */
-function notSettled(call: Call, doubt: unknown, error: unknown): unknown {
+export function notSettled(
+  call: Call,
+  doubt: unknown,
+  error: unknown,
+): unknown {
   if (doubt === undefined || call.query) return error;
   return new OutcomeUnknownError(
     `"${call.name}" of "${call.address.id}" may or may not have been done: call again with command id "${call.commandId}" to find out`,

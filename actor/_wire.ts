@@ -73,6 +73,21 @@ export function encodeCall(
   };
 }
 
+/** Writes the request of a call on `aether.ask…`, whose body is the input alone. */
+export function encodeAsk(call: Call, left: number): Outgoing {
+  const { chain, input } = call;
+  return {
+    body: utf8.encode(input === undefined ? "" : JSON.stringify(input)),
+    headers: encodeHeaders({
+      [CallHeader.commandId]: call.commandId,
+      [CallHeader.attempt]: String(call.attempt),
+      [CallHeader.deadline]: String(Math.max(1, Math.ceil(left))),
+      [CallHeader.chain]: chain.length === 0 ? undefined : toAscii(chain),
+      [CallHeader.traceparent]: call.traceparent,
+    }),
+  };
+}
+
 /**
  * Reads a request to the owner of a shard.
  *

@@ -1,23 +1,22 @@
 /** The system: what joins definitions, a store and other nodes. */
 import {
+  type AetherError,
   checkNamespace,
   type Clock,
   InvalidArgumentError,
   systemClock,
   ulid,
 } from "../event/mod.ts";
-import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
+import type { Connection, ConnectOptions } from "../nats/mod.ts";
 import type { ClusterManager } from "../cluster/mod.ts";
-import {
-  type EventStore,
-  InMemoryEventStore,
-  JetStreamEventStore,
-  type SnapshotStore,
-} from "../store/mod.ts";
+import type { EventStore, SnapshotStore } from "../store/mod.ts";
+import { Asker } from "./_asker.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
 import { Host, type HostStats } from "./_host.ts";
 import type { Log } from "./log.ts";
+import { bulkOf, connectionOf, storeOf } from "./_opening.ts";
+import { closeOnSignals } from "./_signals.ts";
 import type { ActorRef } from "./reference.ts";
 import { Router } from "./_router.ts";
 
@@ -47,6 +46,11 @@ export interface AetherOptions extends ConnectOptions {
   readonly store?: EventStore & Partial<SnapshotStore>;
   /** This node's share of the shards, relative to that of others; 1 by default. */
   readonly weight?: number;
+  /**
+   * Whether SIGTERM and SIGINT close this node, which hands its actors over, before
+   * they end the process; true by default where it hosts actors among others.
+   */
+  readonly closeOnSignals?: boolean;
   /** Actors in memory at most, beyond which the longest unused leave; 10,000 by default. */
   readonly maxActivations?: number;
   /** Who is told of what is worth telling; nobody by default. */
@@ -87,7 +91,10 @@ export let clusterOf: (aether: Aether) => Cluster | undefined;
 export class Aether implements AsyncDisposable {
   /** This node's name. */
   readonly nodeId: string;
-  /** The events of the namespace, for reading and for writing below the actors. */
+  /**
+   * The events of the namespace, for reading and for writing below the actors. Of
+   * a client that may not use it, each call is refused as `permission_denied`.
+   */
   readonly store: EventStore & Partial<SnapshotStore>;
   readonly #router: Router;
   readonly #host: Host;
@@ -161,12 +168,25 @@ export class Aether implements AsyncDisposable {
         log,
         ask: (call) => router.ask(call),
       });
-      const router: Router = new Router(clock, host, cluster);
-      if (cluster !== undefined) {
-        opened.push(() => cluster.close());
-        await cluster.join();
+      if (cluster !== undefined) opened.push(() => cluster.close());
+      const asker = cluster !== undefined && own.actors.length === 0
+        ? await joinAsClient(cluster, connection!, own, opened)
+        : undefined;
+      const router: Router = new Router(clock, host, asker ?? cluster);
+      if (own.actors.length > 0) await cluster?.join();
+      const aether = new Aether({
+        nodeId,
+        store,
+        router,
+        host,
+        cluster: asker === undefined ? cluster : undefined,
+        opened,
+      });
+      const isNode = cluster !== undefined && own.actors.length > 0;
+      if (own.closeOnSignals ?? isNode) {
+        opened.push(closeOnSignals(() => aether.close()));
       }
-      return new Aether({ nodeId, store, router, host, cluster, opened });
+      return aether;
     } catch (error) {
       for (const close of opened.reverse()) await close().catch(() => {});
       throw error;
@@ -226,7 +246,12 @@ export class Aether implements AsyncDisposable {
   }
 }
 
-type Own = AetherOptions & {
+/**
+ * Options with the defaults filled in.
+ *
+ * @internal
+ */
+export type Own = AetherOptions & {
   readonly nodeId: string;
   readonly maxActivations: number;
   readonly clock: Clock;
@@ -267,93 +292,22 @@ function checkNode(nodeId: string): string {
   );
 }
 
-async function connectionOf(
-  own: Own,
+/** A client that may not see the cluster's maps asks all nodes instead. */
+async function joinAsClient(
+  cluster: Cluster,
+  connection: Connection,
+  { clock, namespace }: Own,
   opened: (() => Promise<unknown>)[],
-): Promise<Connection | undefined> {
-  if (own.connection !== undefined || own.servers === undefined) {
-    return own.connection;
+): Promise<Asker | undefined> {
+  try {
+    await cluster.join();
+    return undefined;
+  } catch (error) {
+    if ((error as AetherError).code !== "permission_denied") throw error;
+    const asker = new Asker(connection, namespace, clock);
+    opened.push(() => asker.close());
+    return asker;
   }
-  const connection = await connect(clientOptions(own, "control"));
-  opened.push(() => connection.close());
-  return connection;
-}
-
-/** A second connection, to another server where there are several. */
-async function bulkOf(
-  own: Own,
-  control: Connection | undefined,
-  opened: (() => Promise<unknown>)[],
-): Promise<Connection | undefined> {
-  if (control === undefined || own.connection !== undefined) {
-    return own.bulkConnection;
-  }
-  if (own.bulkConnection !== undefined) return own.bulkConnection;
-  const bulk = await connect({
-    ...clientOptions(own, "bulk"),
-    ...elsewhere(own.servers, control.getServer()),
-  });
-  opened.push(() => bulk.close());
-  return bulk;
-}
-
-/** The servers, with the one that is used already as the last. */
-function elsewhere(
-  servers: string | readonly string[] | undefined,
-  used: string,
-): { readonly servers?: readonly string[]; readonly noRandomize?: boolean } {
-  if (servers === undefined || typeof servers === "string") return {};
-  const isUsed = (server: string) =>
-    server.replace(/^[a-z]+:\/\//, "").replace(/\/$/, "") === used;
-  const others = servers.filter((server) => !isUsed(server));
-  if (others.length === 0 || others.length === servers.length) return {};
-  return {
-    servers: [...others, ...servers.filter(isUsed)],
-    noRandomize: true,
-  };
-}
-
-async function storeOf(
-  own: Own,
-  connection: Connection | undefined,
-  bulk: Connection | undefined,
-  opened: (() => Promise<unknown>)[],
-): Promise<EventStore & Partial<SnapshotStore>> {
-  const { clock, namespace } = own;
-  if (own.store !== undefined) return own.store;
-  if (connection === undefined) {
-    const store = new InMemoryEventStore({ namespace, clock });
-    opened.push(() => store.close());
-    return store;
-  }
-  const store = await JetStreamEventStore.open(connection, {
-    namespace,
-    ...(bulk === undefined ? {} : { bulk }),
-    ...(own.replicas === undefined ? {} : { replicas: own.replicas }),
-    ...(own.provision === undefined ? {} : { provision: own.provision }),
-  });
-  opened.push(() => store.close());
-  return store;
-}
-
-function clientOptions(own: Own, use: string): ConnectOptions {
-  const {
-    namespace: _namespace,
-    actors: _actors,
-    nodeId,
-    cluster: _cluster,
-    connection: _connection,
-    bulkConnection: _bulk,
-    replicas: _replicas,
-    provision: _provision,
-    weight: _weight,
-    store: _store,
-    maxActivations: _max,
-    log: _log,
-    clock: _clock,
-    ...client
-  } = own;
-  return { name: `aether ${nodeId} ${use}`, ...client };
 }
 
 const GRACE = 5_000;

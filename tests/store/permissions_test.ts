@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { Aether, defineActor } from "../../actor/mod.ts";
-import { PermissionDeniedError } from "../../event/mod.ts";
+import { PermissionDeniedError, Rejected } from "../../event/mod.ts";
+import { connectCluster } from "../../cluster/mod.ts";
 import { connect, type Connection } from "../../nats/mod.ts";
 import { destroyNamespace, JetStreamEventStore } from "../../store/mod.ts";
 import { run, which } from "../../tools/process.ts";
@@ -82,6 +83,7 @@ describe("users with the least permissions", () => {
       namespace: "shop",
     });
     await store.close();
+    await using _ports = await connectCluster(user.nc, { cluster: "shop" });
     assert.deepEqual(user.violations, []);
     assert.deepEqual(unused(user, "provisioner"), []);
   });
@@ -98,7 +100,7 @@ describe("users with the least permissions", () => {
       assert.deepEqual(user.violations, []);
       // Actors are not used here, so neither are their subjects.
       const rest = unused(user, "application").filter((s) =>
-        !/^aether\.(do|ask|node)\./.test(s)
+        !/^aether\.(do|ask|node)\.|KV.aether/.test(s)
       );
       assert.deepEqual(rest, []);
       await store.close();
@@ -197,6 +199,43 @@ describe("users with the least permissions", () => {
         [user.violations, second.violations, caller.violations],
         [[], [], []],
       );
+      // What a node needs of the cluster's bucket it has used.
+      const cluster = unused(user, "application").filter((subject) =>
+        /KV.aether/.test(subject)
+      );
+      assert.deepEqual(cluster, []);
+    },
+  );
+
+  it(
+    "a caller without rights on streams and bucket calls through the nodes",
+    LIMIT,
+    async () => {
+      await using user = await as("application");
+      await using _node = await Aether.start({
+        namespace: "shop",
+        actors: [Counter],
+        connection: user.nc,
+        provision: false,
+      });
+      await using caller = await as("caller");
+      await using client = await Aether.start({
+        namespace: "shop",
+        actors: [],
+        connection: caller.nc,
+      });
+      const counter = client.actor(Counter, "far");
+      const commandId = "once";
+      for (let i = 0; i < 2; i++) {
+        const { version } = await counter.add({ by: 4 }, { commandId });
+        assert.equal(version, 1);
+      }
+      assert.equal(await counter.total(), 4);
+      await assert.rejects(counter.refuse(), { code: "rejected" });
+      await assert.rejects(client.store.getEvents("counter-far"), {
+        code: "permission_denied",
+      });
+      assert.equal(client.cluster, undefined);
     },
   );
 
@@ -365,6 +404,9 @@ const Counter = defineActor("counter", {
   events: { Added: (s, e: { by: number }) => ({ total: s.total + e.by }) },
 }).commands({
   add: (_s, c: { by: number }) => ({ type: "Added", data: { by: c.by } }),
+  refuse(): never {
+    throw new Rejected("never");
+  },
 }).queries({ total: (s) => s.total });
 
 /** Everything a store can do. */

@@ -1,0 +1,116 @@
+/** What a system opens when it starts: connections and a store, and what it was given. */
+import type { AetherError } from "../event/mod.ts";
+import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
+import {
+  type EventStore,
+  InMemoryEventStore,
+  JetStreamEventStore,
+  type SnapshotStore,
+} from "../store/mod.ts";
+import type { Own } from "./aether.ts";
+
+/** The connection for commands; undefined where everything runs in this process. */
+export async function connectionOf(
+  own: Own,
+  opened: (() => Promise<unknown>)[],
+): Promise<Connection | undefined> {
+  if (own.connection !== undefined || own.servers === undefined) {
+    return own.connection;
+  }
+  const connection = await connect(clientOptions(own, "control"));
+  opened.push(() => connection.close());
+  return connection;
+}
+
+/** A second connection, to another server where there are several. */
+export async function bulkOf(
+  own: Own,
+  control: Connection | undefined,
+  opened: (() => Promise<unknown>)[],
+): Promise<Connection | undefined> {
+  if (control === undefined || own.connection !== undefined) {
+    return own.bulkConnection;
+  }
+  if (own.bulkConnection !== undefined) return own.bulkConnection;
+  const bulk = await connect({
+    ...clientOptions(own, "bulk"),
+    ...elsewhere(own.servers, control.getServer()),
+  });
+  opened.push(() => bulk.close());
+  return bulk;
+}
+
+/** The servers, with the one that is used already as the last. */
+function elsewhere(
+  servers: string | readonly string[] | undefined,
+  used: string,
+): { readonly servers?: readonly string[]; readonly noRandomize?: boolean } {
+  if (servers === undefined || typeof servers === "string") return {};
+  const isUsed = (server: string) =>
+    server.replace(/^[a-z]+:\/\//, "").replace(/\/$/, "") === used;
+  const others = servers.filter((server) => !isUsed(server));
+  if (others.length === 0 || others.length === servers.length) return {};
+  return {
+    servers: [...others, ...servers.filter(isUsed)],
+    noRandomize: true,
+  };
+}
+
+/** The store of the namespace. */
+export async function storeOf(
+  own: Own,
+  connection: Connection | undefined,
+  bulk: Connection | undefined,
+  opened: (() => Promise<unknown>)[],
+): Promise<EventStore & Partial<SnapshotStore>> {
+  const { clock, namespace } = own;
+  if (own.store !== undefined) return own.store;
+  if (connection === undefined) {
+    const store = new InMemoryEventStore({ namespace, clock });
+    opened.push(() => store.close());
+    return store;
+  }
+  try {
+    const store = await JetStreamEventStore.open(connection, {
+      namespace,
+      ...(bulk === undefined ? {} : { bulk }),
+      ...(own.replicas === undefined ? {} : { replicas: own.replicas }),
+      ...(own.provision === undefined ? {} : { provision: own.provision }),
+    });
+    opened.push(() => store.close());
+    return store;
+  } catch (error) {
+    const isDenied = (error as AetherError).code === "permission_denied";
+    if (isDenied && own.actors.length === 0) return refusing(error);
+    throw error;
+  }
+}
+
+/** A store that may not be used: each call is refused with the reason. */
+function refusing(error: unknown): EventStore & Partial<SnapshotStore> {
+  return new Proxy({} as EventStore, {
+    // `then` would make it a promise.
+    get: (_, name) => name === "then" ? undefined : () => Promise.reject(error),
+  });
+}
+
+function clientOptions(own: Own, use: string): ConnectOptions {
+  const {
+    namespace: _namespace,
+    actors: _actors,
+    nodeId,
+    cluster: _cluster,
+    connection: _connection,
+    bulkConnection: _bulk,
+    replicas: _replicas,
+    provision: _provision,
+    weight: _weight,
+    closeOnSignals: _closeOnSignals,
+    store: _store,
+    maxActivations: _max,
+    log: _log,
+    clock: _clock,
+    ...client
+  } = own;
+  return { name: `aether ${nodeId} ${use}`, ...client };
+}
