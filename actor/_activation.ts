@@ -43,7 +43,9 @@ import { Snapshotter } from "./_snapshotter.ts";
 export interface Surroundings extends CommandSurroundings {
   /** Whether a commit has to come before the first answer of an actor. */
   mustFence(address: ActorAddress): boolean;
-  /** Whether it is unknown what became of an append to it, until a commit tells. */
+  /** Whether it is unknown what became of an append to it. */
+  isInDoubt(address: ActorAddress): boolean;
+  /** It became unknown, or is known now. */
   doubt(address: ActorAddress, inDoubt: boolean): void;
   /** Saves a snapshot; resolves to whether it makes sense to try another. */
   saveSnapshot(snapshot: ActorSnapshot): Promise<boolean>;
@@ -70,7 +72,7 @@ export class Activation implements CommandOwner {
   #isPumping = false;
   #isGathering = false;
   #isRetired = false;
-  #isInDoubt = false;
+  #isInDoubt: boolean;
   #onDrained: (() => void) | undefined;
   #quarantine: { error: QuarantinedError; until: number } | undefined;
   #pause = FIRST_PAUSE;
@@ -91,7 +93,8 @@ export class Activation implements CommandOwner {
       this.#mailbox,
       this,
     );
-    this.#runner.mustWrite = env.mustFence(address);
+    this.#isInDoubt = env.isInDoubt(address);
+    this.#runner.mustWrite = this.#isInDoubt || env.mustFence(address);
     this.lastUsed = env.clock.monotonic();
   }
 
@@ -184,7 +187,6 @@ export class Activation implements CommandOwner {
 
   /** As {@link CommandOwner.onBroken}. */
   onBroken(error: unknown): unknown {
-    this.#isLoaded = false;
     const isPassing = error instanceof AetherError &&
       !(error instanceof QuarantinedError) &&
       !(error instanceof CorruptLogError);
@@ -329,6 +331,7 @@ export class Activation implements CommandOwner {
       cause,
     );
     const until = this.#env.clock.monotonic() + this.#pause;
+    this.#isLoaded = false;
     this.#quarantine = { error, until };
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     this.#env.quarantined(error);

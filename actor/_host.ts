@@ -199,8 +199,13 @@ export class Host implements Surroundings {
   }
 
   /** As {@link Surroundings.mustFence}. */
-  mustFence({ id, shard, type }: ActorAddress): boolean {
-    return this.#inDoubt.has(id) || this.#mustFence(type, shard);
+  mustFence({ shard, type }: ActorAddress): boolean {
+    return this.#mustFence(type, shard);
+  }
+
+  /** As {@link Surroundings.isInDoubt}. */
+  isInDoubt({ id }: ActorAddress): boolean {
+    return this.#inDoubt.has(id);
   }
 
   /** As {@link Surroundings.doubt}. */
