@@ -230,14 +230,13 @@ export class CommandRunner {
       return this.#mailbox.forget(job);
     }
     const group = this.#group ??= this.#begin();
-    if (!group.fits(outcome, this.#mostBytes)) {
+    if (!group.add(job, outcome, this.#mostBytes)) {
       this.#mailbox.putBack([job]);
       return this.#commit();
     }
     // It is on its way from here on, and cannot be given up.
     job.stage = "committing";
     job.isKept = record !== undefined;
-    group.add(job, outcome);
   }
 
   #refuse(job: Job, error: unknown): void {

@@ -6,6 +6,7 @@
 import type { CommandRecord, NewEvent, StoredEvent } from "../event/mod.ts";
 import type { ActorPosition, AppendResult } from "../store/mod.ts";
 import type { Job } from "./_job.ts";
+import { jsonSize } from "./_json.ts";
 
 /** What became of one command when it was decided. */
 export interface Outcome {
@@ -78,27 +79,26 @@ export class Group {
 
   /** About how many bytes its message takes; measured only when asked. */
   get bytes(): number {
-    for (; this.#measured < this.#outcomes.length; this.#measured++) {
-      const outcome = this.#outcomes[this.#measured]!;
-      this.#bytes += bytesOf(outcome);
-      this.#headerBytes += headerBytesOf(outcome.record);
+    while (this.#measured < this.#outcomes.length) {
+      const { events, record } = this.#outcomes[this.#measured++]!;
+      for (const event of events) this.#bytes += bytesOf(event);
+      this.#headerBytes += headerBytesOf(record);
     }
     return this.#bytes;
   }
 
-  /** Whether it may take one more and stay within so many bytes. */
-  fits(outcome: Outcome, most: number): boolean {
-    if (this.size === 0) return true;
-    return this.bytes + bytesOf(outcome) <= most &&
-      this.#headerBytes + headerBytesOf(outcome.record) <= MOST_HEADER_BYTES;
-  }
-
-  /** Takes one more. */
-  add(job: Job, outcome: Outcome): void {
+  /**
+   * Takes one more, if the message stays within so many bytes.
+   *
+   * @returns Whether it did.
+   */
+  add(job: Job, outcome: Outcome, most: number): boolean {
+    if (this.size > 0 && !this.#fits(outcome, most)) return false;
     this.jobs.push(job);
     this.#outcomes.push(outcome);
     this.state = outcome.state;
     this.version += outcome.events.length;
+    return true;
   }
 
   /** Tells everybody what became of it, now that the message is stored. */
@@ -114,6 +114,17 @@ export class Group {
       else job.succeed(answerOf(stored, version, from, events.length));
       from += events.length;
     }
+  }
+
+  #fits({ events, record }: Outcome, most: number): boolean {
+    let { bytes } = this;
+    for (const event of events) bytes += bytesOf(event);
+    const headerBytes = this.#headerBytes + headerBytesOf(record);
+    if (bytes > most || headerBytes > MOST_HEADER_BYTES) return false;
+    this.#bytes = bytes;
+    this.#headerBytes = headerBytes;
+    this.#measured++;
+    return true;
   }
 }
 
@@ -142,14 +153,9 @@ function answerOf(
   };
 }
 
-function bytesOf({ events }: Outcome): number {
-  let bytes = 0;
-  for (const { data, metadata } of events) {
-    bytes += ENVELOPE;
-    if (data !== undefined) bytes += JSON.stringify(data).length;
-    if (metadata !== undefined) bytes += JSON.stringify(metadata).length;
-  }
-  return bytes;
+function bytesOf({ data, metadata }: NewEvent): number {
+  return ENVELOPE + (data === undefined ? 0 : jsonSize(data)) +
+    (metadata === undefined ? 0 : jsonSize(metadata));
 }
 
 /** About what an event takes beside its data and metadata. */

@@ -28,11 +28,12 @@ export function outcomeOf(
   returned: unknown,
   now: Date,
 ): Outcome {
-  const { address, commandId, name } = job.call;
+  const { address, commandId, input, name } = job.call;
   try {
     const decided = checkDecision(definition, state, returned, {
       actorId: address.id,
       command: name,
+      input,
       stamp: stampOf(job, now),
     });
     const events = decided.events.length;
