@@ -3,6 +3,11 @@
  * commit. Commands run one at a time; queries read the committed state, also
  * while a command runs; whatever comes before the actor is loaded waits for that.
  *
+ * Where another node may still believe that the actor is its own, a commit has
+ * to come before anything is answered (a *fence*): behind it, whatever the other
+ * one still writes is refused by the store. The same goes for an append of this
+ * node whose outcome is unknown, even for the actor's next life here.
+ *
  * A log that cannot be replayed puts this one actor into quarantine: its calls
  * are refused until a pause is over, which doubles up to a minute, and then it is
  * loaded again, so that a repaired actor comes back by itself.
@@ -12,32 +17,36 @@ import {
   type ActorSnapshot,
   AetherError,
   assertJson,
-  type Clock,
   CorruptLogError,
   MovedError,
   OverloadedError,
   QuarantinedError,
   StoreUnavailableError,
+  VersionConflictError,
 } from "../event/mod.ts";
-import type { EventStore } from "../store/mod.ts";
-import { CommandRunner } from "./_command.ts";
-import { ReaderContext, type Refer } from "./_context.ts";
+import {
+  type CommandOwner,
+  CommandRunner,
+  type CommandSurroundings,
+} from "./_command.ts";
+import { ReaderContext } from "./_context.ts";
 import { handlerFailed, isThenable } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import type { Job } from "./_job.ts";
 import { frozenCopy } from "./_json.ts";
-import { quarantine } from "./_replay.ts";
+import { Mailbox } from "./_mailbox.ts";
+import { quarantine, type Replayed } from "./_replay.ts";
 import { Replica } from "./_replica.ts";
 import { Snapshotter } from "./_snapshotter.ts";
 
 /** What an activation needs of the process it lives in. */
-export interface Surroundings {
-  /** Where events live. */
-  readonly store: EventStore;
-  /** Where time comes from. */
-  readonly clock: Clock;
-  /** Makes references for handlers. */
-  readonly refer: Refer;
+export interface Surroundings extends CommandSurroundings {
+  /** Whether a commit has to come before the first answer of an actor. */
+  mustFence(address: ActorAddress): boolean;
+  /** Whether it is unknown what became of an append to it. */
+  isInDoubt(address: ActorAddress): boolean;
+  /** It became unknown, or is known now. */
+  doubt(address: ActorAddress, inDoubt: boolean): void;
   /** Saves a snapshot; resolves to whether it makes sense to try another. */
   saveSnapshot(snapshot: ActorSnapshot): Promise<boolean>;
   /** An actor cannot be replayed. */
@@ -45,21 +54,25 @@ export interface Surroundings {
 }
 
 /** One actor in memory. */
-export class Activation {
+export class Activation implements CommandOwner {
   /** When it was last called, on the monotonic clock. */
   lastUsed: number;
   readonly #env: Surroundings;
+  readonly #mailbox = new Mailbox();
   readonly #replica: Replica;
   readonly #runner: CommandRunner;
   readonly #snapshotter: Snapshotter;
-  readonly #queue: Job[] = [];
-  readonly #queries: Job[] = [];
-  readonly #waiting = new Map<string, Job>();
-  #busy: Job | undefined;
-  #loaded = false;
-  #loading = false;
-  #pumping = false;
-  #retired = false;
+  /** Queries that wait until the actor is loaded and may answer. */
+  #queries: Job[] = [];
+  /** Queries that wait until the end of the log was read. */
+  #linear: Job[] = [];
+  #isLoaded = false;
+  #isLoading = false;
+  #isReading = false;
+  #isPumping = false;
+  #isGathering = false;
+  #isRetired = false;
+  #isInDoubt: boolean;
   #onDrained: (() => void) | undefined;
   #quarantine: { error: QuarantinedError; until: number } | undefined;
   #pause = FIRST_PAUSE;
@@ -73,20 +86,22 @@ export class Activation {
     this.#env = env;
     this.#replica = new Replica(definition, address, env.store);
     this.#snapshotter = new Snapshotter(definition.options.snapshotEvery, env);
-    this.#runner = new CommandRunner(env, definition, this.#replica, {
-      release: (job) => this.#release(job),
-      finished: (job) => this.#release(job),
-      committed: () => this.#snapshotter.onCommit(this.#replica),
-      doubt: () => this.#loaded = false,
-      broken: (error, job) => this.#broken(error, job),
-    });
+    this.#runner = new CommandRunner(
+      env,
+      definition,
+      this.#replica,
+      this.#mailbox,
+      this,
+    );
+    this.#isInDoubt = env.isInDoubt(address);
+    this.#runner.mustWrite = this.#isInDoubt || env.mustFence(address);
     this.lastUsed = env.clock.monotonic();
   }
 
   /** Whether nothing runs and nothing waits. */
   get idle(): boolean {
-    return this.#busy === undefined && !this.#loading &&
-      this.#queue.length === 0 && this.#queries.length === 0;
+    return !this.#runner.busy && !this.#isLoading && !this.#isReading &&
+      this.#mailbox.length === 0 && this.#queries.length === 0;
   }
 
   /** Whether it cannot be replayed just now. */
@@ -97,21 +112,21 @@ export class Activation {
   /** Takes a command. */
   command(job: Job): void {
     if (this.#refuses(job)) return;
-    const same = this.#sameAs(job);
+    const same = this.#runner.find(job.call.commandId);
     if (same !== undefined) return same.join(job);
     if (this.#isFull(job)) return;
     job.onGiveUp = this.#onGiveUp;
-    this.#queue.push(job);
+    this.#mailbox.add(job);
     this.#pump();
     if (job.stage !== "waiting") return;
-    if (this.#busy !== job) this.#waiting.set(job.call.commandId, job);
+    this.#mailbox.index(job);
     job.watch();
   }
 
   /** Takes a query. */
   query(job: Job): void {
     if (this.#refuses(job)) return;
-    if (this.#loaded) return this.#read(job);
+    if (this.#mayAnswer) return this.#read(job);
     if (this.#isFull(job)) return;
     this.#queries.push(job);
     job.watch();
@@ -123,23 +138,75 @@ export class Activation {
    *
    * @returns When nothing runs any more.
    */
-  retire(): Promise<void> {
-    this.#retired = true;
+  async retire(): Promise<void> {
+    this.#isRetired = true;
     this.#refuseWaiting(this.#movedAway());
-    if (this.#busy === undefined) return Promise.resolve();
-    return new Promise((resolve) => this.#onDrained = resolve);
+    if (this.#runner.busy) {
+      await new Promise<void>((resolve) => this.#onDrained = resolve);
+    }
+    if (this.#isInDoubt) await this.#settleDoubt();
   }
 
   /** Saves a snapshot if there is anything new to save. */
   async snapshot(): Promise<void> {
-    if (this.#loaded) await this.#snapshotter.save(this.#replica);
+    if (this.#isLoaded) await this.#snapshotter.save(this.#replica);
+  }
+
+  // ---- what its commands tell ----
+
+  /** As {@link CommandOwner.onFree}. */
+  onFree(together: number): void {
+    if (this.#isRetired) {
+      this.#refuseWaiting(this.#movedAway());
+      this.#runner.flush();
+      if (!this.#runner.busy) this.#onDrained?.();
+    } else if (together > 1) this.#gather();
+    else this.#pump();
+  }
+
+  /** As {@link CommandOwner.onCommitted}. */
+  onCommitted(): void {
+    if (this.#isInDoubt) {
+      this.#isInDoubt = false;
+      this.#env.doubt(this.address, false);
+    }
+    this.#snapshotter.onCommit(this.#replica);
+  }
+
+  /** As {@link CommandOwner.onStale}. */
+  onStale(): void {
+    this.#isLoaded = false;
+  }
+
+  /** As {@link CommandOwner.onDoubt}. */
+  onDoubt(): void {
+    this.#isLoaded = false;
+    this.#isInDoubt = true;
+    this.#env.doubt(this.address, true);
+  }
+
+  /** As {@link CommandOwner.onBroken}. */
+  onBroken(error: unknown): unknown {
+    const isPassing = error instanceof AetherError &&
+      !(error instanceof QuarantinedError) &&
+      !(error instanceof CorruptLogError);
+    if (!isPassing) return this.#enterQuarantine(error);
+    // Reading leaves nothing in doubt.
+    return error.ambiguous
+      ? new StoreUnavailableError(error.message, { cause: error })
+      : error;
+  }
+
+  /** As {@link CommandOwner.onNotFenced}. */
+  onNotFenced(error: unknown): void {
+    this.#refuseQueries(error);
   }
 
   // ---- the mailbox ----
 
   #refuses(job: Job): boolean {
     this.lastUsed = job.call.since;
-    if (this.#retired) {
+    if (this.#isRetired) {
       job.fail(this.#movedAway());
       return true;
     }
@@ -149,17 +216,9 @@ export class Activation {
     return true;
   }
 
-  // The one that runs is in no map: most commands never wait, and a map that is
-  // filled and emptied for each of them costs more than all else here.
-  #sameAs(job: Job): Job | undefined {
-    const { commandId } = job.call;
-    if (this.#busy?.call.commandId === commandId) return this.#busy;
-    return this.#waiting.size === 0 ? undefined : this.#waiting.get(commandId);
-  }
-
   #isFull(job: Job): boolean {
     const { mailbox } = this.definition.options;
-    if (this.#queue.length + this.#queries.length < mailbox) return false;
+    if (this.#mailbox.length + this.#queries.length < mailbox) return false;
     const { id } = this.address;
     job.fail(
       new OverloadedError(
@@ -171,45 +230,75 @@ export class Activation {
   }
 
   #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    while (this.#busy === undefined) {
-      if (this.#queue.length === 0 && this.#queries.length === 0) break;
-      if (!this.#loaded) {
-        if (!this.#loading) this.#load();
+    if (this.#isPumping || this.#isGathering) return;
+    this.#isPumping = true;
+    while (!this.#runner.busy) {
+      if (!this.#isLoaded) {
+        this.#runner.flush();
+        if (this.#runner.busy) break;
+      }
+      if (
+        this.#mailbox.length === 0 && this.#queries.length === 0 &&
+        !this.#runner.isOpen
+      ) break;
+      if (!this.#isLoaded) {
+        if (!this.#isLoading) this.#load();
         break;
       }
-      const job = this.#queue.shift();
-      if (job === undefined) break;
-      this.#busy = job;
-      if (this.#waiting.size > 0) this.#waiting.delete(job.call.commandId);
-      this.#runner.run(job);
+      if (this.#mayAnswer) this.#answerQueries();
+      this.#runner.run();
+      if (this.#runner.busy) break;
+      if (this.#runner.mustWrite && this.#queries.length > 0) {
+        this.#runner.fence();
+      }
     }
-    this.#pumping = false;
+    this.#isPumping = false;
   }
 
-  #release(job: Job): void {
-    if (this.#busy !== job) return;
-    this.#busy = undefined;
-    this.#onDrained?.();
+  /**
+   * Several were answered at once: whoever of them calls again does so within
+   * the next few turns, and all those calls make one group again.
+   */
+  async #gather(): Promise<void> {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    for (let turn = 0; turn < TURNS; turn++) await undefined;
+    this.#isGathering = false;
     this.#pump();
   }
 
   // A handler that was given up still runs, but nothing it returns can be stored
   // any more, so the next command need not wait for it.
-  readonly #onGiveUp = (job: Job) => {
-    const at = this.#queue.indexOf(job);
-    if (at >= 0) {
-      this.#queue.splice(at, 1);
-      this.#waiting.delete(job.call.commandId);
-    }
-    this.#release(job);
-  };
+  readonly #onGiveUp = (job: Job) => this.#runner.gaveUp(job);
 
   #refuseWaiting(error: unknown): void {
-    this.#waiting.clear();
-    for (const job of this.#queue.splice(0)) job.fail(error);
-    for (const job of this.#queries.splice(0)) job.fail(error);
+    for (const job of this.#mailbox.drain()) job.fail(error);
+    this.#refuseQueries(error);
+  }
+
+  #refuseQueries(error: unknown): void {
+    const refused = this.#queries;
+    this.#queries = [];
+    for (const job of refused) job.fail(error);
+  }
+
+  /**
+   * Sees to it that the message in doubt is in the log, or can never come into
+   * it, before the actor lives on elsewhere; as well as it can be done by now.
+   */
+  async #settleDoubt(): Promise<void> {
+    try {
+      await this.#replica.load(SETTLE_TIMEOUT);
+      await this.#env.store.append(this.address.id, [], {
+        expectedVersion: this.#replica.position,
+        fence: true,
+        timeout: SETTLE_TIMEOUT,
+      });
+    } catch (error) {
+      // Whoever else wrote has settled it.
+      if (!(error instanceof VersionConflictError)) return;
+    }
+    this.#env.doubt(this.address, false);
   }
 
   #movedAway(): MovedError {
@@ -222,61 +311,82 @@ export class Activation {
   // ---- loading ----
 
   async #load(): Promise<void> {
-    this.#loading = true;
+    this.#isLoading = true;
     try {
       this.#snapshotter.version = await this.#replica.load();
-      this.#loaded = true;
+      this.#isLoaded = true;
       this.#quarantine = undefined;
       this.#pause = FIRST_PAUSE;
     } catch (error) {
-      this.#broken(error);
+      this.#refuseWaiting(this.onBroken(error));
     }
-    this.#loading = false;
-    if (this.#loaded) {
-      for (const job of this.#queries.splice(0)) {
-        if (!job.settled) this.#read(job);
-      }
-    }
+    this.#isLoading = false;
     this.#pump();
   }
 
-  /** It could not be loaded, or read on, before anything was done for `job`. */
-  #broken(error: unknown, job?: Job): void {
-    this.#loaded = false;
-    const isPassing = error instanceof AetherError &&
-      !(error instanceof QuarantinedError) &&
-      !(error instanceof CorruptLogError);
-    if (!isPassing) return this.#enterQuarantine(error, job);
-    // Reading leaves nothing in doubt.
-    const told = error.ambiguous
-      ? new StoreUnavailableError(error.message, { cause: error })
-      : error;
-    if (job === undefined) return this.#refuseWaiting(told);
-    job.fail(told);
-    this.#release(job);
-  }
-
-  #enterQuarantine(cause: unknown, job?: Job): void {
+  #enterQuarantine(cause: unknown): QuarantinedError {
     const error = cause instanceof QuarantinedError ? cause : quarantine(
       this.address.id,
       cause instanceof Error ? cause.message : String(cause),
       cause,
     );
     const until = this.#env.clock.monotonic() + this.#pause;
+    this.#isLoaded = false;
     this.#quarantine = { error, until };
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     this.#env.quarantined(error);
     this.#refuseWaiting(error);
-    if (job === undefined) return;
-    job.fail(error);
-    this.#release(job);
+    return error;
   }
 
   // ---- queries ----
 
+  /** Whether the state in memory may be told. */
+  get #mayAnswer(): boolean {
+    return this.#isLoaded && !this.#runner.mustWrite;
+  }
+
+  #answerQueries(): void {
+    if (this.#queries.length === 0) return;
+    const waiting = this.#queries;
+    this.#queries = [];
+    for (const job of waiting) {
+      if (!job.settled) this.#read(job);
+    }
+  }
+
   #read(job: Job): void {
+    if (!job.call.linear) return this.#readFrom(job, this.#replica);
+    job.watch();
+    this.#linear.push(job);
+    if (!this.#isReading) this.#readAhead();
+  }
+
+  /** Answers from all that was stored when the read began, and so behind the calls. */
+  async #readAhead(): Promise<void> {
+    this.#isReading = true;
+    while (this.#linear.length > 0) {
+      const jobs = this.#linear;
+      this.#linear = [];
+      try {
+        const ahead = await this.#replica.lookAhead();
+        if (this.#isLoaded && !this.#runner.busy) this.#replica.takeOver(ahead);
+        const isNewer = this.#isLoaded && this.#replica.version > ahead.version;
+        for (const job of jobs) {
+          if (!job.settled) {
+            this.#readFrom(job, isNewer ? this.#replica : ahead);
+          }
+        }
+      } catch (error) {
+        const told = this.onBroken(error);
+        for (const job of jobs) job.fail(told);
+      }
+    }
+    this.#isReading = false;
+  }
+
+  #readFrom(job: Job, { state, version }: Replayed): void {
     const { call } = job;
-    const { state, version } = this.#replica;
     const ctx = new ReaderContext(call, version, this.#env.clock.now());
     let value: unknown;
     try {
@@ -313,3 +423,7 @@ export class Activation {
 
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 60_000;
+/** Milliseconds each step of settling a doubt may take. */
+const SETTLE_TIMEOUT = 2_000;
+/** How many turns of the microtask queue an answer takes to a caller's next call. */
+const TURNS = 8;

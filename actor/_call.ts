@@ -38,6 +38,10 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
   /** Whether it is known to be a query: then nothing it does is ever in doubt. */
   readonly query?: boolean;
+  /** Whether what it comes to, also a rejection, has to be stored before it is told. */
+  readonly durable?: boolean;
+  /** Whether a query has to see all that was stored before it was asked. */
+  readonly linear?: boolean;
 }
 
 /** What a call takes over from the call it is part of. */
@@ -87,6 +91,7 @@ export function makeCall(
       `${action} as a timeout is 1 to ${MAX_TIMEOUT} ms: got ${timeout}`,
     );
   }
+  const linear = isLinear(options.consistency, action);
   const since = clock.monotonic();
   const deadline = since + timeout;
   return {
@@ -106,7 +111,31 @@ export function makeCall(
     causationId: options.causationId ?? origin?.causationId,
     traceparent: options.traceparent ?? origin?.traceparent,
     signal,
+    ...(linear ? { linear } : {}),
   };
+}
+
+/**
+ * Reads how current a query's answer has to be.
+ *
+ * @throws {InvalidArgumentError} `invalid_argument`: no such word.
+ */
+export function isLinear(
+  consistency: string | undefined,
+  action: string,
+): boolean {
+  switch (consistency) {
+    case undefined:
+    case "owner":
+      return false;
+    case "linear":
+      return true;
+  }
+  throw new InvalidArgumentError(
+    `${action} as consistency is "owner" or "linear": got ${
+      JSON.stringify(consistency)
+    }`,
+  );
 }
 
 const NO_CHAIN: readonly string[] = Object.freeze([]);

@@ -117,6 +117,14 @@ export class Cluster implements Elsewhere {
     return this.placement.held(type, shard) !== undefined;
   }
 
+  /**
+   * Whether a write of the owner before may still be under way: then its place has
+   * to be taken before anything is answered.
+   */
+  mustFence(type: string, shard: number): boolean {
+    return this.placement.held(type, shard)?.seized ?? true;
+  }
+
   /** As {@link Elsewhere.ask}. */
   ask(call: Call): Promise<unknown> {
     return this.#outbound.ask(call);

@@ -1,262 +1,442 @@
 /**
- * One command, from its turn in the mailbox to its answer:
+ * The commands of one actor, from their turn in the mailbox to their answers:
  *
  *   decide on the state → append, expecting the log to end where the state does
  *   → take over the new state → answer
  *
- * An append that is refused says that somebody else wrote: what is new is read,
- * and the command decided again on it, unless it turns out that its own id is
- * among what is new (an earlier attempt of it, run by another node). An append
- * of which nothing is known leaves the state in doubt: it is loaded again before
- * it is used again.
+ * One commit is under way at a time. What waits when it is stored is decided
+ * next, one command after another, each on the state behind the one before it,
+ * and goes into one message together (a *group*). Every answer of a group waits
+ * for it, rejections too: they were decided on a state that is not stored yet.
  *
- * A command that comes again is given its first answer. An outcome without
- * events is not stored, unless it is that of an attempt after the first: then an
- * earlier one may still be under way somewhere, and what the caller is told has
- * to hold against it.
+ * An append that is refused says that somebody else wrote: what is new is read,
+ * and the whole group decided again on it, but for those commands that turn out
+ * to be among what is new (an earlier attempt, run by another node). An append of
+ * which nothing is known leaves the state in doubt: it is loaded again, and the
+ * next answer is preceded by a commit, so that the message in doubt is either
+ * found in the log or refused for good before anybody hears of its absence.
+ *
+ * A handler that is async holds the mailbox, so nothing decided may wait for it:
+ * it is started on stored state only, when nothing else is under way.
+ *
+ * A command that comes again is given its first answer.
  */
 import {
   AetherError,
-  assertJson,
+  type Clock,
   type CommandRecord,
   CorruptLogError,
-  CycleError,
-  type NewEvent,
   OutcomeUnknownError,
-  Rejected,
   type RememberedCommand,
   type StoredEvent,
+  StoreUnavailableError,
   VersionConflictError,
 } from "../event/mod.ts";
-import type { AppendResult } from "../store/mod.ts";
-import type { Surroundings } from "./_activation.ts";
-import { HandlerContext } from "./_context.ts";
-import {
-  checkDecision,
-  type Decided,
-  handlerFailed,
-  isThenable,
-} from "./_decision.ts";
-import type { AnyActor } from "./definition.ts";
-import { type Job, timeIsUp } from "./_job.ts";
+import type { AppendResult, EventStore } from "../store/mod.ts";
+import { HandlerContext, type Refer } from "./_context.ts";
+import { isThenable } from "./_decision.ts";
+import type { AnyActor, AnyHandler } from "./definition.ts";
+import { Group, type Outcome } from "./_group.ts";
+import { type Job, outcomeUnknown, timeIsUp } from "./_job.ts";
+import type { Mailbox } from "./_mailbox.ts";
+import { isDurable, outcomeOf, refusalOf, rejectedBy } from "./_outcome.ts";
 import type { Replica } from "./_replica.ts";
 
-/** The answer to a command. */
-export interface CommandAnswer {
-  /** The actor's version behind the command. */
-  readonly version: number;
-  /** Its events, as stored. */
-  readonly events: readonly StoredEvent[];
+/** What commands need of the process they run in. */
+export interface CommandSurroundings {
+  /** Where events live. */
+  readonly store: EventStore;
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** Makes references for handlers. */
+  readonly refer: Refer;
 }
 
-/** What an activation is told of its commands. */
-export interface CommandEvents {
-  /** The next one may run, though this one is not answered yet. */
-  release(job: Job): void;
-  /** It is answered. */
-  finished(job: Job): void;
+/** Whose commands they are: it is told what becomes of them. */
+export interface CommandOwner {
+  /** They can go on; `together` were answered by one message. */
+  onFree(together: number): void;
   /** The replica has moved on. */
-  committed(): void;
-  /** The replica may no longer be what the log says. */
-  doubt(): void;
-  /** The log could not be read; nothing was done. */
-  broken(error: unknown, job: Job): void;
+  onCommitted(): void;
+  /** The replica is not what the log says: it has to be loaded again. */
+  onStale(): void;
+  /** Something was sent of which nobody knows whether it is stored. */
+  onDoubt(): void;
+  /** The log could not be read. Returns what callers are told: nothing was done. */
+  onBroken(error: unknown): unknown;
+  /** The commit that has to come before any answer could not be stored. */
+  onNotFenced(error: unknown): void;
 }
 
 /** Runs the commands of one actor. */
 export class CommandRunner {
-  readonly #env: Surroundings;
+  /** Whether a commit has to come before the next answer. */
+  mustWrite = false;
+  readonly #env: CommandSurroundings;
   readonly #definition: AnyActor;
   readonly #replica: Replica;
-  readonly #on: CommandEvents;
+  readonly #mailbox: Mailbox;
+  readonly #owner: CommandOwner;
+  #deciding: Job | undefined;
+  #group: Group | undefined;
+  #isCommitting = false;
+  #most = MOST_COMMANDS;
+  #mostBytes = MOST_BYTES;
+  #fences = 0;
 
-  /** Works on a replica, and tells its activation. */
+  /** Works on a replica, and tells its owner. */
   constructor(
-    env: Surroundings,
+    env: CommandSurroundings,
     definition: AnyActor,
     replica: Replica,
-    on: CommandEvents,
+    mailbox: Mailbox,
+    owner: CommandOwner,
   ) {
     this.#env = env;
     this.#definition = definition;
     this.#replica = replica;
-    this.#on = on;
+    this.#mailbox = mailbox;
+    this.#owner = owner;
   }
 
-  /** Runs a command; the activation hears when it is done. */
-  run(job: Job): void {
-    const { attempt, commandId } = job.call;
-    const known = this.#replica.memory.get(commandId);
-    if (known !== undefined) this.#answerAgain(job, known);
-    else if (attempt > 1 && !this.#replica.wouldRemember(commandId)) {
-      this.#lookBack(job);
-    } else this.#decide(job);
+  /** Whether something is under way that the mailbox has to wait for. */
+  get busy(): boolean {
+    return this.#isCommitting || this.#deciding !== undefined;
+  }
+
+  /** Whether something is decided that is not on its way yet. */
+  get isOpen(): boolean {
+    return this.#group !== undefined && !this.busy;
+  }
+
+  /** The command of that id that waits or is under way. */
+  find(commandId: string): Job | undefined {
+    // One that never waited is in no map: it runs, or is the first of its group.
+    const first = this.#deciding ?? this.#group?.jobs[0];
+    if (first?.call.commandId === commandId) return first;
+    return this.#mailbox.find(commandId);
+  }
+
+  /** Takes commands from the mailbox until there is something to wait for. */
+  run(): void {
+    while (!this.busy) {
+      const job = this.#mailbox.first;
+      if (job !== undefined && !this.#isFull) this.#next(job);
+      else if (this.#group !== undefined) this.#commit();
+      else return;
+    }
+  }
+
+  /** Stores what is decided, and takes nothing more. */
+  flush(): void {
+    if (this.isOpen) this.#commit();
+  }
+
+  /** Stores the commit that has to come before the next answer. */
+  fence(): void {
+    this.#commit();
+  }
+
+  /** A command was given up. Nothing it returns can be stored any more. */
+  gaveUp(job: Job): void {
+    this.#mailbox.remove(job);
+    if (this.#deciding !== job) return;
+    this.#deciding = undefined;
+    this.#owner.onFree(1);
+  }
+
+  // ---- deciding ----
+
+  get #isFull(): boolean {
+    return this.#group !== undefined && this.#group.size >= this.#most;
+  }
+
+  #next(job: Job): void {
+    const { call } = job;
+    if (job.time(this.#env.clock) >= call.deadline) {
+      return this.#refuse(job, timeIsUp(call));
+    }
+    if (call.signal?.aborted) return this.#refuse(job, call.signal.reason);
+    const known = this.#replica.memory.get(call.commandId);
+    if (known !== undefined) return this.#answerAgain(job, known);
+    const mustLookBack = isDurable(job) && !job.isNew &&
+      !this.#replica.wouldRemember(call.commandId);
+    if (this.#group !== undefined || this.mustWrite) {
+      if (mustLookBack || isAsync(job.handler)) return this.#commit();
+    }
+    this.#mailbox.take();
+    if (mustLookBack) this.#lookBack(job);
+    else if (job.running !== undefined) this.#waitForRun(job, job.running);
+    else this.#decide(job);
   }
 
   #decide(job: Job): void {
-    const { call } = job;
     const { clock, refer } = this.#env;
-    const time = job.conflicts > 0 ? clock.monotonic() : job.time(clock);
-    if (time >= call.deadline) {
-      return this.#fail(job, timeIsUp(call));
-    }
-    if (call.signal?.aborted) return this.#fail(job, call.signal.reason);
-    const { state, version } = this.#replica;
+    const { state, version } = this.#group ?? this.#replica;
     const ctx = new HandlerContext(job, version, clock.now(), refer);
     job.stage = "deciding";
+    job.runs++;
     let returned: unknown;
     try {
-      returned = job.handler(state, call.input, ctx);
+      returned = job.handler(state, job.call.input, ctx);
     } catch (error) {
-      return this.#refused(job, error);
+      return this.#decided(job, refusalOf(job, state, error));
     }
-    if (!isThenable(returned)) return this.#decided(job, returned, ctx.now);
+    if (!isThenable(returned)) {
+      const { now } = ctx;
+      return this.#decided(
+        job,
+        outcomeOf(this.#definition, job, state, returned, now),
+      );
+    }
+    seenAsync.add(job.handler);
+    if (this.#group !== undefined || this.mustWrite) {
+      // Only now it turns out to be async: its turn comes again on stored state.
+      job.running = returned;
+      this.#mailbox.putBack([job]);
+      return this.#commit();
+    }
+    this.#deciding = job;
     job.watch();
-    // A job that was given up meanwhile has left the mailbox already.
     returned.then(
-      (value) => job.settled || this.#decided(job, value, ctx.now),
-      (error) => job.settled || this.#refused(job, error),
+      (value) => {
+        if (this.#deciding !== job) return; // given up, the mailbox went on
+        this.#returned(
+          job,
+          outcomeOf(this.#definition, job, state, value, ctx.now),
+        );
+      },
+      (error) => {
+        if (this.#deciding !== job) return;
+        this.#returned(job, refusalOf(job, state, error));
+      },
     );
   }
 
-  #decided(job: Job, returned: unknown, now: Date): void {
-    const { actorId } = this.#replica.position;
-    const { attempt, commandId, name } = job.call;
-    let decided: Decided;
-    try {
-      decided = checkDecision(this.#definition, this.#replica.state, returned, {
-        actorId,
-        command: name,
-        stamp: stampOf(job, now),
-      });
-    } catch (error) {
-      return this.#fail(job, error);
-    }
-    const { events } = decided;
-    if (events.length > 0 || attempt > 1) {
-      this.#commit(job, decided, { id: commandId, events: events.length });
-    } else this.#succeed(job, { version: this.#replica.version, events: [] });
+  #returned(job: Job, outcome: Outcome): void {
+    this.#deciding = undefined;
+    this.#decided(job, outcome);
+    this.#owner.onFree(1);
   }
 
-  #refused(job: Job, error: unknown): void {
-    const { attempt, commandId, name } = job.call;
-    if (!(error instanceof Rejected)) {
-      return this.#fail(job, this.#handlerFailed(job, error));
+  #decided(job: Job, outcome: Outcome): void {
+    const { error, record } = outcome;
+    if (
+      record === undefined && this.#group === undefined && !this.mustWrite
+    ) {
+      // On stored state, and nothing to store: there is nothing to wait for.
+      if (error !== undefined) job.fail(error);
+      else job.succeed({ version: this.#replica.version, events: [] });
+      return this.#mailbox.forget(job);
     }
-    const { reason, message, details } = error;
-    const rejected = { reason, message, details };
-    try {
-      assertJson(rejected, "rejected", `Cannot reject "${name}"`);
-    } catch (cause) {
-      return this.#fail(job, this.#handlerFailed(job, cause));
+    const group = this.#group ??= this.#begin();
+    if (!group.add(job, outcome, this.#mostBytes)) {
+      this.#mailbox.putBack([job]);
+      return this.#commit();
     }
-    if (attempt === 1) return this.#fail(job, error);
-    const nothing = { events: [], state: this.#replica.state };
-    this.#commit(job, nothing, { id: commandId, events: 0, rejected });
-  }
-
-  #commit(job: Job, decided: Decided, record: CommandRecord): void {
-    const left = job.deadline - this.#env.clock.monotonic();
-    if (left <= 0) return this.#fail(job, timeIsUp(job.call));
-    job.unwatch();
+    // It is on its way from here on, and cannot be given up.
     job.stage = "committing";
-    const { position } = this.#replica;
+    job.isKept = record !== undefined;
+  }
+
+  #refuse(job: Job, error: unknown): void {
+    if (this.#mailbox.first === job) this.#mailbox.take();
+    job.fail(error);
+    this.#mailbox.forget(job);
+  }
+
+  async #waitForRun(job: Job, run: Promise<unknown>): Promise<void> {
+    this.#deciding = job;
+    try {
+      await run;
+    } catch { /* it counts no more */ }
+    job.running = undefined;
+    if (this.#deciding !== job) return;
+    this.#deciding = undefined;
+    this.#decide(job);
+    this.#owner.onFree(1);
+  }
+
+  // ---- storing ----
+
+  #commit(): void {
+    const group = this.#group ??= this.#begin();
+    const now = this.#env.clock.monotonic();
+    let deadline = group.size === 0 ? now + FENCE_TIMEOUT : -Infinity;
+    for (const job of group.jobs) deadline = Math.max(deadline, job.deadline);
+    if (deadline <= now) {
+      return this.#endGroup(group, (job) => timeIsUp(job.call));
+    }
+    // Alone, it gets its last word from the store. Of several each has its own
+    // deadline, and the message that of the most patient.
+    const [first] = group.jobs;
+    if (group.size === 1) first!.unwatch();
+    else first?.watch();
+    this.#isCommitting = true;
+    const { events, records } = group;
     const options = {
-      expectedVersion: position,
-      commands: [record],
-      timeout: Math.max(1, Math.ceil(left)),
+      expectedVersion: group.behind,
+      commands: records,
+      timeout: Math.max(1, Math.ceil(deadline - now)),
     };
     this.#env.store.append(
-      position.actorId,
-      decided.events,
-      decided.events.length > 0 ? options : { ...options, fence: true },
+      group.behind.actorId,
+      events,
+      events.length > 0 ? options : { ...options, fence: true },
     ).then(
-      (result) => this.#committed(job, decided, record, result),
-      (error) => this.#notCommitted(job, error),
+      (result) => this.#committed(group, records, result),
+      (error) => this.#notCommitted(group, error),
     );
+  }
+
+  #begin(): Group {
+    const { position, state, version } = this.#replica;
+    return new Group(state, version, position);
   }
 
   #committed(
-    job: Job,
-    decided: Decided,
-    record: CommandRecord,
+    group: Group,
+    records: readonly CommandRecord[],
     result: AppendResult,
   ): void {
-    const { version } = result;
-    if (version !== this.#replica.version + decided.events.length) {
-      this.#on.doubt(); // a store that counts otherwise
-    }
+    this.#isCommitting = false;
+    this.#group = undefined;
+    this.mustWrite = false;
+    this.#fences = 0;
+    this.#most = Math.min(this.#most * 2, MOST_COMMANDS);
+    // A store that counts otherwise:
+    if (result.version !== group.version) this.#owner.onStale();
     const now = this.#env.clock.now();
-    this.#replica.committed(decided.state, result, record, now);
-    if (record.rejected === undefined) {
-      // Decoded by the store only if the caller looks at them.
-      const answer = {
-        version,
-        get events() {
-          return result.events;
-        },
-      };
-      this.#succeed(job, answer);
-    } else this.#fail(job, rejectedBy(record));
-    this.#on.committed();
+    this.#replica.committed(group.state, result, records, now);
+    group.answer(result);
+    for (const job of group.jobs) this.#mailbox.forget(job);
+    this.#owner.onCommitted();
+    this.#owner.onFree(group.size);
   }
 
-  #notCommitted(job: Job, error: unknown): void {
+  #notCommitted(group: Group, error: unknown): void {
     if (error instanceof VersionConflictError) {
-      if (++job.conflicts > MAX_CONFLICTS) this.#fail(job, error);
-      else this.#catchUp(job);
+      this.#conflicted(group, error);
     } else if (error instanceof CorruptLogError) {
-      this.#on.broken(error, job);
+      const told = this.#owner.onBroken(error);
+      this.#isCommitting = false;
+      this.#endGroup(group, () => told);
+      this.#owner.onFree(group.size);
     } else if (error instanceof AetherError && !error.ambiguous) {
-      this.#fail(job, error);
+      this.#refused(group, error);
     } else {
-      this.#on.doubt();
-      this.#fail(job, outcomeUnknown(job, error));
+      this.#unknown(group, error);
     }
   }
 
-  async #catchUp(job: Job): Promise<void> {
+  /** Somebody else wrote: all are decided again, so often. */
+  async #conflicted(group: Group, error: unknown): Promise<void> {
+    this.#group = undefined;
+    if (group.size === 0 && ++this.#fences > MAX_CONFLICTS) {
+      this.#fences = 0;
+      this.#owner.onNotFenced(error);
+    }
+    const again: Job[] = [];
+    for (const job of group.jobs) {
+      if (++job.conflicts > MAX_CONFLICTS) this.#refuse(job, error);
+      else again.push(job);
+    }
+    this.#mailbox.putBack(again);
     try {
       await this.#replica.catchUp();
-    } catch (error) {
-      return this.#on.broken(error, job);
+    } catch {
+      // Whoever loads it says what is wrong. What is loaded may remember less.
+      this.#owner.onStale();
+      for (const job of again) job.isNew = false;
     }
-    const known = this.#replica.memory.get(job.call.commandId);
-    if (known !== undefined) return this.#answerAgain(job, known);
-    job.stage = "waiting";
-    this.#decide(job);
+    this.#isCommitting = false;
+    this.#owner.onFree(1);
+  }
+
+  /** Nothing was stored: for good, if the same message would be refused again. */
+  #refused(group: Group, error: AetherError): void {
+    this.#isCommitting = false;
+    if (group.size > 1 && !error.retryable && error.code !== "closed") {
+      // One of them is to blame, or all together are too much.
+      this.#group = undefined;
+      this.#most = Math.ceil(group.size / 2);
+      if (error.code === "payload_too_large") {
+        this.#mostBytes = Math.ceil(group.bytes / 2);
+      }
+      this.#mailbox.putBack(group.jobs);
+    } else if (group.size === 0) {
+      this.#group = undefined;
+      this.#owner.onNotFenced(error);
+    } else this.#endGroup(group, () => error);
+    this.#owner.onFree(1);
+  }
+
+  /** Nobody knows whether it was stored. */
+  #unknown(group: Group, cause: unknown): void {
+    this.#isCommitting = false;
+    this.#group = undefined;
+    this.mustWrite = true;
+    this.#owner.onDoubt();
+    const again: Job[] = [];
+    for (const [i, job] of group.jobs.entries()) {
+      // Where nothing of a command is in the message, nothing of it is in doubt;
+      // but what it was refused with is not to be told either.
+      if (group.keeps(i)) this.#refuse(job, outcomeUnknown(job.call, cause));
+      else again.push(job);
+    }
+    this.#mailbox.putBack(again);
+    if (group.size === 0) this.#owner.onNotFenced(unreachable(cause));
+    this.#owner.onFree(1);
+  }
+
+  #endGroup(group: Group, errorOf: (job: Job) => unknown): void {
+    this.#group = undefined;
+    for (const job of group.jobs) this.#refuse(job, errorOf(job));
   }
 
   // ---- commands that come again ----
 
   async #lookBack(job: Job): Promise<void> {
+    this.#deciding = job;
+    job.watch();
     let known: RememberedCommand | undefined;
+    let broken: unknown;
     try {
       const remember = await this.#replica.lookBack(job.call.commandId);
-      // Given up meanwhile: another command may have run since.
-      if (job.settled) return;
-      known = remember();
+      if (this.#deciding === job) known = remember();
     } catch (error) {
-      if (!job.settled) this.#on.broken(error, job);
-      return;
+      broken = error;
     }
-    if (known !== undefined) this.#answerAgain(job, known);
-    else this.#decide(job);
+    // Given up meanwhile: another command may have run since.
+    if (this.#deciding !== job) return;
+    this.#deciding = undefined;
+    if (broken !== undefined) this.#refuse(job, this.#owner.onBroken(broken));
+    else if (known !== undefined) this.#answerAgain(job, known);
+    else {
+      job.isNew = true;
+      this.#mailbox.putBack([job]);
+    }
+    this.#owner.onFree(1);
   }
 
   #answerAgain(job: Job, known: RememberedCommand): void {
+    if (this.#mailbox.first === job) this.#mailbox.take();
     const { version } = known;
-    if (known.rejected !== undefined) return this.#fail(job, rejectedBy(known));
-    if (known.events === 0) return this.#succeed(job, { version, events: [] });
+    if (known.rejected !== undefined) {
+      return this.#refuse(job, rejectedBy(known));
+    }
+    if (known.events === 0) {
+      job.succeed({ version, events: [] });
+      return this.#mailbox.forget(job);
+    }
     job.unwatch();
     job.stage = "committing"; // it is done: it cannot be given up any more
-    const reading = this.#eventsOf(known);
+    job.isKept = true;
     // The mailbox need not wait for the store to find the events again.
-    this.#on.release(job);
-    reading.then(
-      (events) => this.#succeed(job, { version, events }),
-      (cause) => this.#fail(job, answerNotFound(job, known, cause)),
-    );
+    this.#eventsOf(known).then(
+      (events) => job.succeed({ version, events }),
+      (cause) => job.fail(answerNotFound(job, known, cause)),
+    ).finally(() => this.#mailbox.forget(job));
   }
 
   async #eventsOf(command: RememberedCommand): Promise<StoredEvent[]> {
@@ -269,62 +449,17 @@ export class CommandRunner {
     for await (const event of read) events.push(event);
     return events;
   }
-
-  #succeed(job: Job, answer: CommandAnswer): void {
-    job.succeed(answer);
-    this.#on.finished(job);
-  }
-
-  #fail(job: Job, error: unknown): void {
-    job.fail(error);
-    this.#on.finished(job);
-  }
-
-  #handlerFailed(job: Job, error: unknown): AetherError {
-    // A cycle names its whole chain: nothing is gained by wrapping it.
-    if (error instanceof CycleError) return error;
-    const { actorId } = this.#replica.position;
-    return handlerFailed("command", actorId, job.call.name, error);
-  }
 }
 
-function stampOf(
-  { call }: Job,
-  timestamp: Date,
-): Omit<NewEvent, "eventType" | "data"> {
-  const { commandId, correlationId, causationId, traceparent } = call;
-  if (
-    correlationId === undefined && causationId === undefined &&
-    traceparent === undefined
-  ) return { commandId, timestamp };
-  return {
-    commandId,
-    timestamp,
-    metadata: {
-      ...(correlationId === undefined ? {} : { correlationId }),
-      ...(causationId === undefined ? {} : { causationId }),
-      ...(traceparent === undefined ? {} : { traceparent }),
-    },
-  };
+/** Whether a handler is known to return something to wait for. */
+function isAsync(handler: AnyHandler): boolean {
+  return handler instanceof AsyncFunction || seenAsync.has(handler);
 }
 
-function rejectedBy(record: CommandRecord): Rejected {
-  const { reason, message, details } = record.rejected!;
-  return new Rejected(reason, message, details);
-}
-
-function outcomeUnknown({ call }: Job, cause: unknown): OutcomeUnknownError {
-  const { address, commandId, name } = call;
-  return new OutcomeUnknownError(
-    `"${name}" of "${address.id}" may or may not have been done: call again with command id "${commandId}" to find out`,
-    {
-      cause,
-      details: {
-        ...(cause instanceof AetherError ? cause.details : {}),
-        actorId: address.id,
-        commandId,
-      },
-    },
+function unreachable(cause: unknown): StoreUnavailableError {
+  return new StoreUnavailableError(
+    "Cannot answer as it could not be made sure that nobody else writes: nothing was done",
+    { cause },
   );
 }
 
@@ -339,5 +474,14 @@ function answerNotFound(
   );
 }
 
+const AsyncFunction = (async () => {}).constructor as new () => object;
+/** Handlers that were seen to return a promise. */
+const seenAsync = new WeakSet<AnyHandler>();
 /** How often a command is decided again. */
 const MAX_CONFLICTS = 8;
+/** How many commands go into one message. */
+const MOST_COMMANDS = 256;
+/** How many bytes of events go into one message, about. */
+const MOST_BYTES = 512 * 1024;
+/** Milliseconds a commit without commands may take. */
+const FENCE_TIMEOUT = 10_000;

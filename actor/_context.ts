@@ -71,7 +71,7 @@ export class HandlerContext implements CommandContext {
       chain: [...call.chain, this.actorId],
       commandId: derivedId(call, nth, [actorId, name, input]),
       // Decided again, or tried again: the other actor may know the call already.
-      attempt: call.attempt > 1 || this.#job.conflicts > 0 ? 2 : 1,
+      attempt: call.attempt > 1 || this.#job.runs > 1 ? 2 : 1,
       correlationId: this.correlationId,
       causationId: this.commandId,
       traceparent: call.traceparent,

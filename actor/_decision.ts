@@ -22,6 +22,8 @@ export interface Decider {
   readonly actorId: string;
   /** The command's name. */
   readonly command: string;
+  /** Its input: JSON, and frozen. */
+  readonly input: unknown;
   /** What every event carries beside its name and data. */
   readonly stamp: Omit<NewEvent, "eventType" | "data">;
 }
@@ -58,7 +60,7 @@ export function checkDecision(
 function checkEvent(
   definition: AnyActor,
   entry: unknown,
-  { actorId, command, stamp }: Decider,
+  { actorId, command, input, stamp }: Decider,
 ): NewEvent {
   const action = `Cannot store what command "${command}" of "${actorId}"`;
   if (typeof entry !== "object" || entry === null) {
@@ -82,6 +84,8 @@ function checkEvent(
     );
   }
   if (data === undefined) return { eventType: type, ...stamp };
+  // What came in was checked and copied already.
+  if (data === input) return { eventType: type, data, ...stamp };
   try {
     assertJson(data, "data", `${action} decided ("${type}")`);
   } catch (cause) {

@@ -5,6 +5,7 @@
  * busy stays, so for a moment there may be more than the cap.
  */
 import {
+  type ActorAddress,
   type ActorSnapshot,
   type AetherError,
   type CancelTimer,
@@ -40,6 +41,12 @@ export interface HostOptions {
   readonly alone: boolean;
   /** Makes references for handlers. */
   readonly refer: Refer;
+  /**
+   * Whether the first use of each actor of a shard has to put a commit into its
+   * log before anything is answered, as another node may still believe that the
+   * shard is its own. Asked when an actor comes into memory; never, by default.
+   */
+  readonly mustFence?: (type: string, shard: number) => boolean;
 }
 
 /** What a host has done and holds. */
@@ -67,7 +74,10 @@ export class Host implements Surroundings {
   readonly #log: Log;
   readonly #max: number;
   readonly #alone: boolean;
+  readonly #mustFence: (type: string, shard: number) => boolean;
   readonly #deadlines: Deadlines;
+  /** Actors with an append of which nobody knows what became of it. */
+  readonly #inDoubt = new Set<string>();
   readonly #activations = new Map<string, Activation>();
   /** Ids of the actors in memory, by `type/shard`. */
   readonly #shards = new Map<string, Set<string>>();
@@ -91,6 +101,7 @@ export class Host implements Surroundings {
     this.#log = options.log;
     this.#max = options.maxActivations;
     this.#alone = options.alone;
+    this.#mustFence = options.mustFence ?? (() => false);
     this.#deadlines = new Deadlines(options.clock);
     this.definitions = definitionsByType(options.actors);
     this.#sweepEvery = Math.max(
@@ -193,6 +204,22 @@ export class Host implements Surroundings {
     this.#background.add(saving);
     saving.then(() => this.#background.delete(saving));
     return saving;
+  }
+
+  /** As {@link Surroundings.mustFence}. */
+  mustFence({ shard, type }: ActorAddress): boolean {
+    return this.#mustFence(type, shard);
+  }
+
+  /** As {@link Surroundings.isInDoubt}. */
+  isInDoubt({ id }: ActorAddress): boolean {
+    return this.#inDoubt.has(id);
+  }
+
+  /** As {@link Surroundings.doubt}. */
+  doubt({ id }: ActorAddress, inDoubt: boolean): void {
+    if (inDoubt) this.#inDoubt.add(id);
+    else this.#inDoubt.delete(id);
   }
 
   /** As {@link Surroundings.quarantined}. */

@@ -1,12 +1,19 @@
 /** A call inside its activation: who waits for it, and how far it has come. */
-import { type Clock, DeadlineExceededError, MovedError } from "../event/mod.ts";
+import {
+  AetherError,
+  type Clock,
+  DeadlineExceededError,
+  MovedError,
+  OutcomeUnknownError,
+} from "../event/mod.ts";
 import type { Call } from "./_call.ts";
 import type { AnyHandler } from "./definition.ts";
 import type { Deadlines, Timed } from "./_deadlines.ts";
 
 /**
  * How far a job has come. Until it is `committing` it can be given up, and
- * nothing was done; then the store's answer is waited for.
+ * nothing was done; then the store's answer is waited for, at most until the
+ * deadline.
  */
 export type Stage = "waiting" | "deciding" | "committing" | "settled";
 
@@ -16,12 +23,22 @@ export class Job implements Timed {
   stage: Stage = "waiting";
   /** How often it was decided again after a conflict. */
   conflicts = 0;
+  /** How often its handler was started. */
+  runs = 0;
+  /** Whether its own effect is in the message that is being stored. */
+  isKept = false;
+  /** Whether it was looked for in the log, and not found. */
+  isNew = false;
+  /** A run of its handler that counts no more, and is not over yet. */
+  running: Promise<unknown> | undefined;
   /** Tells the activation that the job was given up; set by it. */
   onGiveUp: ((job: Job) => void) | undefined;
   readonly #deadlines: Deadlines;
   readonly #resolve: (answer: unknown) => void;
   readonly #reject: (error: unknown) => void;
   #joined: Job[] | undefined;
+  #leader: Job | undefined;
+  #isTold = false;
   #watched = false;
   #waited = false;
   #controller: AbortController | undefined;
@@ -90,26 +107,35 @@ export class Job implements Timed {
   /** Answers as this job is answered: it is the same command. */
   join(job: Job): void {
     (this.#joined ??= []).push(job);
+    job.#leader = this;
     job.watch();
   }
 
   /** Answers it and whoever joined. */
   succeed(answer: unknown): void {
     if (!this.#settle()) return;
-    this.#resolve(answer);
-    for (const job of this.#joined ?? []) job.succeed(answer);
+    if (!this.#isTold) this.#resolve(answer);
+    if (this.#joined === undefined) return;
+    for (const job of this.#joined) job.succeed(answer);
   }
 
   /** Refuses it and whoever joined. */
   fail(error: unknown): void {
     if (!this.#settle()) return;
-    this.#reject(error);
-    for (const job of this.#joined ?? []) job.fail(error);
+    if (!this.#isTold) this.#reject(error);
+    if (this.#joined === undefined) return;
+    for (const job of this.#joined) job.fail(error);
   }
 
   /** The deadline passed. */
   expire(): void {
-    this.giveUp(timeIsUp(this.call));
+    const { stage, isKept } = this.#leader ?? this;
+    if (stage !== "committing") return this.giveUp(timeIsUp(this.call));
+    // The message is on its way. Whoever has more time waits for what becomes of it.
+    const error = isKept ? outcomeUnknown(this.call) : timeIsUp(this.call);
+    if (this.#leader !== undefined) return this.fail(error);
+    this.#isTold = true;
+    this.#reject(error);
   }
 
   /** Ends it before anything was done; whoever joined may try again. */
@@ -140,5 +166,23 @@ export function timeIsUp(call: Call): DeadlineExceededError {
   return new DeadlineExceededError(
     `Cannot do "${call.name}" of "${call.address.id}" as its time is over: nothing was done`,
     { details: { actorId: call.address.id, commandId: call.commandId } },
+  );
+}
+
+/** Makes the error for a call that may have been done, with what is known of it. */
+export function outcomeUnknown(
+  { address, commandId, name }: Call,
+  cause?: unknown,
+): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    `"${name}" of "${address.id}" may or may not have been done: call again with command id "${commandId}" to find out`,
+    {
+      ...(cause === undefined ? {} : { cause }),
+      details: {
+        ...(cause instanceof AetherError ? cause.details : {}),
+        actorId: address.id,
+        commandId,
+      },
+    },
   );
 }

@@ -40,3 +40,18 @@ export function freezeDeep<T>(value: T): T {
   }
   return value;
 }
+
+/** About how many bytes a JSON value takes; what is not ASCII counts as if it were. */
+export function jsonSize(value: unknown): number {
+  if (typeof value === "string") return value.length + 3;
+  if (typeof value !== "object" || value === null) return 8;
+  let size = 2;
+  if (Array.isArray(value)) {
+    for (const item of value) size += jsonSize(item);
+    return size;
+  }
+  for (const key of Object.keys(value)) {
+    size += key.length + 3 + jsonSize((value as Record<string, unknown>)[key]);
+  }
+  return size;
+}

@@ -9,18 +9,22 @@ import type {
   RememberedCommand,
 } from "../event/mod.ts";
 import type { StoredCommit } from "../store/mod.ts";
+import { PackedCommands } from "./_packed_commands.ts";
 
 /** How many commands a snapshot carries at most. */
 export const IN_SNAPSHOT = 1_000;
 
-/** The remembered commands of one actor, oldest first. */
+/** The remembered commands of one actor. */
 export class CommandMemory {
-  readonly #commands = new Map<string, RememberedCommand>();
+  // Both are made when they are needed: most actors in memory are idle.
+  #packed: PackedCommands | undefined;
+  /** What does not fit there, oldest first. */
+  #others: Map<string, RememberedCommand> | undefined;
   #since = -Infinity;
 
   /** How many are remembered. */
   get size(): number {
-    return this.#commands.size;
+    return (this.#packed?.size ?? 0) + (this.#others?.size ?? 0);
   }
 
   /**
@@ -33,20 +37,21 @@ export class CommandMemory {
 
   /** Finds a command by its id. */
   get(id: string): RememberedCommand | undefined {
-    return this.#commands.get(id);
+    return this.#packed?.get(id) ?? this.#others?.get(id);
   }
 
   /** Begins anew with what a snapshot remembered. */
   restore(snapshot: ActorSnapshot): void {
-    this.#commands.clear();
+    this.clear();
     const commands = snapshot.commands ?? [];
-    for (const command of commands) this.#commands.set(command.id, command);
+    for (const command of commands) this.#keep(command);
     this.#since = commands[0]?.at ?? snapshot.timestamp.getTime();
   }
 
   /** Begins anew with nothing, at the beginning of the log. */
   clear(): void {
-    this.#commands.clear();
+    this.#packed = undefined;
+    this.#others = undefined;
     this.#since = -Infinity;
   }
 
@@ -62,31 +67,46 @@ export class CommandMemory {
 
   /** Remembers one command. */
   add(command: CommandRecord, version: number, at: number): void {
-    // The first answer is the one that counts.
-    if (this.#commands.has(command.id)) return;
     const { id, events, rejected } = command;
-    this.#commands.set(
-      id,
+    // The first answer is the one that counts.
+    if (this.get(id) !== undefined) return;
+    this.#keep(
       rejected === undefined
         ? { id, events, version, at }
         : { id, events, rejected, version, at },
     );
-    if (this.#commands.size > LEAST) this.#forget(at);
+    if (this.size > LEAST) this.#forget(at);
   }
 
-  /** The newest ones, for a snapshot. */
+  /** The newest ones in order, for a snapshot. */
   newest(): RememberedCommand[] {
-    const all = [...this.#commands.values()];
+    const all = this.#packed?.newest(IN_SNAPSHOT) ?? [];
+    if (this.#others !== undefined) {
+      all.push(...this.#others.values());
+      all.sort((a, b) => a.version - b.version);
+    }
     return all.length <= IN_SNAPSHOT ? all : all.slice(-IN_SNAPSHOT);
   }
 
+  #keep(command: RememberedCommand): void {
+    if ((this.#packed ??= new PackedCommands()).add(command)) return;
+    (this.#others ??= new Map()).set(command.id, command);
+  }
+
   #forget(now: number): void {
-    for (const [id, command] of this.#commands) {
-      const { size } = this.#commands;
-      const young = command.at > now - AT_LEAST_MS;
-      if (size <= LEAST || (young && size <= MOST)) return;
-      this.#commands.delete(id);
-      this.#since = Math.max(this.#since, command.at);
+    for (;;) {
+      const chunk = this.#packed?.oldest;
+      const other: RememberedCommand | undefined = this.#others?.values().next()
+        .value;
+      const isPacked = other === undefined ||
+        (chunk !== undefined && chunk.at <= other.at);
+      const at = isPacked ? chunk!.at : other.at;
+      // Packed ones go together. Some of those may be older than any other.
+      const left = this.size - (chunk?.size ?? 0) - (isPacked ? 0 : 1);
+      if (left < LEAST || (at > now - AT_LEAST_MS && left < MOST)) return;
+      if (isPacked) this.#packed!.forgetOldest();
+      else this.#others!.delete(other.id);
+      this.#since = Math.max(this.#since, at);
     }
   }
 }

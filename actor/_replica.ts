@@ -22,6 +22,14 @@ import type { AnyActor } from "./definition.ts";
 import { CommandMemory } from "./_memory.ts";
 import { applyCommits, quarantine, replay, type Replayed } from "./_replay.ts";
 
+/** What lies behind a replica. */
+export interface Ahead extends Replayed {
+  /** Where the replica stood. */
+  readonly behind: ActorPosition;
+  /** What was read. */
+  readonly loaded: LoadedActor;
+}
+
 /** One actor as this process knows it. */
 export class Replica {
   /** The state, frozen. */
@@ -51,12 +59,9 @@ export class Replica {
    * @returns The version of the snapshot it was loaded from; 0 for none.
    * @throws {QuarantinedError} `quarantined`: it cannot be replayed.
    */
-  async load(): Promise<number> {
+  async load(timeout: number = LOAD_TIMEOUT): Promise<number> {
     const { schema } = this.#definition.options;
-    const loaded = await this.#store.load(this.#id, {
-      schema,
-      timeout: LOAD_TIMEOUT,
-    });
+    const loaded = await this.#store.load(this.#id, { schema, timeout });
     const replayed = replay(this.#definition, this.#id, loaded);
     this.memory.clear();
     if (loaded.snapshot !== undefined) this.memory.restore(loaded.snapshot);
@@ -83,18 +88,49 @@ export class Replica {
     );
   }
 
+  /**
+   * Reads what others have written meanwhile, and leaves this as it is.
+   *
+   * @returns The state behind all that was stored when it was asked for.
+   * @throws {QuarantinedError} `quarantined`: it cannot be replayed.
+   */
+  async lookAhead(): Promise<Ahead> {
+    const { position, state, version } = this;
+    const loaded = await this.#store.load(this.#id, {
+      after: position,
+      timeout: LOAD_TIMEOUT,
+    });
+    const { commits } = loaded;
+    const start = { state, version };
+    return {
+      ...applyCommits(this.#definition, this.#id, start, commits),
+      behind: position,
+      loaded,
+    };
+  }
+
+  /** Takes over what was read ahead, unless it has moved on since. */
+  takeOver(ahead: Ahead): void {
+    if (ahead.behind !== this.position) return;
+    if (ahead.loaded.commits.length > 0) this.#takeOver(ahead.loaded, ahead);
+  }
+
   /** Takes over a commit of this process. */
   committed(
     state: unknown,
     result: AppendResult,
-    record: CommandRecord,
+    records: readonly CommandRecord[],
     at: number,
   ): void {
+    let { version } = this;
+    for (const record of records) {
+      version += record.events;
+      this.memory.add(record, version, at);
+    }
     this.state = state;
     this.version = result.version;
     this.position = result.position;
     this.#commitId = result.commitId;
-    this.memory.add(record, result.version, at);
   }
 
   /** Whether the command would be remembered if it had ever been answered. */

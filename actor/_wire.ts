@@ -25,7 +25,7 @@ import {
   type WireError,
 } from "../event/mod.ts";
 import { encodeHeaders, RawHeaders } from "../nats/mod.ts";
-import { type Call, DEFAULT_TIMEOUT, MAX_TIMEOUT } from "./_call.ts";
+import { type Call, DEFAULT_TIMEOUT, isLinear, MAX_TIMEOUT } from "./_call.ts";
 import { freezeDeep } from "./_json.ts";
 
 /** A message as it leaves: its body and, where it has any, its headers. */
@@ -66,6 +66,7 @@ export function encodeCall(
       [CallHeader.attempt]: String(call.attempt),
       [CallHeader.deadline]: String(Math.max(1, Math.ceil(left))),
       [CallHeader.chain]: chain.length === 0 ? undefined : toAscii(chain),
+      [CallHeader.consistency]: call.linear ? "linear" : undefined,
       [CallHeader.generation]: String(owner.generation),
       [OWNER_HEADER]: owner.node,
       [CallHeader.traceparent]: call.traceparent,
@@ -83,6 +84,7 @@ export function encodeAsk(call: Call, left: number): Outgoing {
       [CallHeader.attempt]: String(call.attempt),
       [CallHeader.deadline]: String(Math.max(1, Math.ceil(left))),
       [CallHeader.chain]: chain.length === 0 ? undefined : toAscii(chain),
+      [CallHeader.consistency]: call.linear ? "linear" : undefined,
       [CallHeader.traceparent]: call.traceparent,
     }),
   };
@@ -206,6 +208,8 @@ function readHeaders(
   const commandId = headers.get(CallHeader.commandId);
   const timeout = numberOf(headers, CallHeader.deadline, DEFAULT_TIMEOUT);
   const traceparent = headers.get(CallHeader.traceparent);
+  const consistency = headers.get(CallHeader.consistency);
+  const linear = isLinear(consistency || undefined, "Cannot take a request");
   const since = clock.monotonic();
   return {
     commandId: commandId === "" ? ulid() : checkId(commandId, "command id"),
@@ -214,6 +218,7 @@ function readHeaders(
     deadline: since + Math.min(timeout, MAX_TIMEOUT),
     chain: chainOf(headers.get(CallHeader.chain)),
     ...(traceparent === "" ? {} : { traceparent }),
+    ...(linear ? { linear } : {}),
   };
 }
 

@@ -152,6 +152,7 @@ export class Aether implements AsyncDisposable {
         log,
         maxActivations: own.maxActivations,
         alone: connection === undefined,
+        mustFence: (type, shard) => cluster?.mustFence(type, shard) ?? false,
         refer: (...args) => router.refer(...args),
       });
       const cluster = connection === undefined ? undefined : new Cluster({

@@ -20,6 +20,14 @@ export interface AskOptions extends CallOptions {
    * the first time. A new ULID by default.
    */
   readonly commandId?: string;
+  /**
+   * How current a query's answer is; `"owner"` by default. `"owner"`: the state
+   * in the memory of the actor's owner, which may be stale for a moment while
+   * nodes disagree who that is. `"linear"`: all that was stored before the query
+   * was asked, by whomever; it costs one read from the stream's leader.
+   * Commands need neither: what they store is always decided on the latest state.
+   */
+  readonly consistency?: "owner" | "linear";
   /** Kept with the events, and passed on by calls to other actors. */
   readonly correlationId?: string;
   /** Kept with the events. */

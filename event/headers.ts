@@ -31,6 +31,8 @@ export const CallHeader = {
   deadline: "Aether-Deadline-Ms",
   /** The actors that wait for this call, outermost first, as JSON. */
   chain: "Aether-Chain",
+  /** On a query: `linear`, where it has to see all that was stored before it. */
+  consistency: "Aether-Consistency",
   /** The generation of the map by which the call was sent. */
   generation: "Aether-Gen",
   /** W3C trace context. */

@@ -1,0 +1,75 @@
+/**
+ * The commands that wait for one actor, in the order they came, and who is who
+ * by command id.
+ *
+ * A command that never waits is in no map: most never do, and a map that is
+ * filled and emptied for each of them costs more than all else here.
+ */
+import type { Job } from "./_job.ts";
+
+/** The waiting commands of one actor. */
+export class Mailbox {
+  #queue: Job[] = [];
+  #byId: Map<string, Job> | undefined;
+
+  /** How many wait. */
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** Whose turn it is. */
+  get first(): Job | undefined {
+    return this.#queue[0];
+  }
+
+  /** Takes one in, behind all others. */
+  add(job: Job): void {
+    this.#queue.push(job);
+  }
+
+  /** Takes those back in that have to be decided again, before all others. */
+  putBack(jobs: readonly Job[]): void {
+    this.#queue.unshift(...jobs);
+    for (const job of jobs) {
+      job.stage = "waiting";
+      this.index(job);
+      job.watch();
+    }
+  }
+
+  /** Hands out whose turn it is; it can still be found by its id. */
+  take(): Job | undefined {
+    return this.#queue.shift();
+  }
+
+  /** Lets one be found by its id, until it is forgotten. */
+  index(job: Job): void {
+    (this.#byId ??= new Map()).set(job.call.commandId, job);
+  }
+
+  /** The command of that id, waiting or taken and not forgotten yet. */
+  find(commandId: string): Job | undefined {
+    return this.#byId?.get(commandId);
+  }
+
+  /** It is answered: a command of its id is another one from now on. */
+  forget({ call: { commandId } }: Job): void {
+    if (this.#byId === undefined || this.#byId.size === 0) return;
+    this.#byId.delete(commandId);
+  }
+
+  /** It was given up. */
+  remove(job: Job): void {
+    const at = this.#queue.indexOf(job);
+    if (at >= 0) this.#queue.splice(at, 1);
+    this.forget(job);
+  }
+
+  /** Hands out all that wait, to be refused. */
+  drain(): Job[] {
+    const all = this.#queue;
+    this.#queue = [];
+    for (const job of all) this.forget(job);
+    return all;
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * Commands kept in 16 bytes each, id and all. An id that is a ULID is 48 bits of
+ * time and 80 of chance; the time is written as its distance from that of the
+ * first in its chunk, which leaves room for how many events the command made.
+ * What does not fit (another kind of id, a rejection, many events) is not taken.
+ *
+ * Entries stand in chunks of 128, in the order they came. A command is looked for
+ * in the chunks whose ids' times span its own: for a new one, whose id is about
+ * as young as the youngest, that is the newest chunk and seldom more.
+ */
+import type { RememberedCommand } from "../event/mod.ts";
+
+/** Commands of one actor, in the order they were answered. */
+export class PackedCommands {
+  #chunks: Chunk[] = [];
+  #size = 0;
+
+  /** How many there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many of the oldest go together, and when the youngest of those was answered. */
+  get oldest(): { readonly size: number; readonly at: number } | undefined {
+    const chunk = this.#chunks[0];
+    return chunk && { size: chunk.count, at: chunk.at };
+  }
+
+  /** Takes one more, if it fits; its version must not be below the one before. */
+  add(command: RememberedCommand): boolean {
+    const { at, events, id, rejected, version } = command;
+    if (rejected !== undefined || events > MOST || !readUlid(id)) return false;
+    let chunk = this.#chunks.at(-1);
+    if (chunk === undefined || !chunk.takes(events, version)) {
+      const base = chunk?.version ?? 0;
+      if (version - events < base) return false;
+      chunk = new Chunk(time, version - events);
+      this.#chunks.push(chunk);
+    }
+    chunk.add(events, version, at);
+    this.#size++;
+    return true;
+  }
+
+  /** Finds one by its id. */
+  get(id: string): RememberedCommand | undefined {
+    if (this.#size === 0 || !readUlid(id)) return undefined;
+    for (let i = this.#chunks.length - 1; i >= 0; i--) {
+      const found = this.#chunks[i]!.find(id);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Forgets the oldest, those that go together. */
+  forgetOldest(): void {
+    this.#size -= this.#chunks.shift()?.count ?? 0;
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#chunks = [];
+    this.#size = 0;
+  }
+
+  /** The newest ones, oldest first. */
+  newest(most: number): RememberedCommand[] {
+    const found: RememberedCommand[][] = [];
+    let count = 0;
+    for (let i = this.#chunks.length - 1; i >= 0 && count < most; i--) {
+      const all = this.#chunks[i]!.all();
+      found.push(all);
+      count += all.length;
+    }
+    return found.reverse().flat().slice(-most);
+  }
+}
+
+class Chunk {
+  count = 0;
+  /** The version behind the last one. */
+  version: number;
+  /** When the last one was answered. */
+  at = 0;
+  #words = new Uint32Array(8 * WORDS);
+  readonly #baseTime: number;
+  readonly #baseVersion: number;
+  #first = Infinity;
+  #last = -Infinity;
+
+  constructor(baseTime: number, baseVersion: number) {
+    this.#baseTime = baseTime;
+    this.#baseVersion = baseVersion;
+    this.version = baseVersion;
+  }
+
+  /** Whether the id that was read last fits, with so many events up to a version. */
+  takes(events: number, version: number): boolean {
+    const gap = version - events - this.version;
+    const offset = time - this.#baseTime;
+    return this.count < CHUNK && gap >= 0 && gap <= MOST &&
+      offset >= -HALF && offset < HALF;
+  }
+
+  /** Adds the id that was read last. */
+  add(events: number, version: number, at: number): void {
+    if (this.count * WORDS === this.#words.length) {
+      const larger = new Uint32Array(this.#words.length * 2);
+      larger.set(this.#words);
+      this.#words = larger;
+    }
+    const gap = version - events - this.version;
+    const place = this.count++ * WORDS;
+    this.#words[place] = low;
+    this.#words[place + 1] = middle;
+    this.#words[place + 2] = high << 16 | events << 8 | gap;
+    this.#words[place + 3] = time - this.#baseTime + HALF;
+    this.version = version;
+    this.at = Math.max(this.at, at);
+    this.#first = Math.min(this.#first, time);
+    this.#last = Math.max(this.#last, time);
+  }
+
+  /** Finds the id that was read last. */
+  find(id: string): RememberedCommand | undefined {
+    if (time < this.#first || time > this.#last) return undefined;
+    const words = this.#words;
+    const end = this.count * WORDS;
+    for (let place = 0; place < end; place += WORDS) {
+      if (words[place] !== low || words[place + 1] !== middle) continue;
+      if (
+        words[place + 2]! >>> 16 === high &&
+        words[place + 3]! === time - this.#baseTime + HALF
+      ) return this.#at(place, id);
+    }
+    return undefined;
+  }
+
+  all(): RememberedCommand[] {
+    let version = this.#baseVersion;
+    return Array.from({ length: this.count }, (_, i) => {
+      const place = i * WORDS;
+      const { events, gap } = this.#counts(place);
+      version += events + gap;
+      return { id: this.#idAt(place), events, version, at: this.at };
+    });
+  }
+
+  #at(place: number, id: string): RememberedCommand {
+    let version = this.#baseVersion;
+    for (let at = 0; at <= place; at += WORDS) {
+      const { events, gap } = this.#counts(at);
+      version += events + gap;
+    }
+    return { id, events: this.#counts(place).events, version, at: this.at };
+  }
+
+  #counts(place: number): { events: number; gap: number } {
+    const word = this.#words[place + 2]!;
+    return { events: word >>> 8 & MOST, gap: word & MOST };
+  }
+
+  #idAt(place: number): string {
+    const words = this.#words;
+    return writeUlid(
+      words[place + 3]! - HALF + this.#baseTime,
+      words[place + 2]! >>> 16,
+      words[place + 1]!,
+      words[place]!,
+    );
+  }
+}
+
+// The id that was read last. It is read before each look and each addition, ten
+// thousands of times a second: an object for it would cost more than the look.
+let time = 0;
+let high = 0;
+let middle = 0;
+let low = 0;
+let bad = 0;
+
+/** Reads an id; false unless it is a ULID in upper case, as it is made. */
+function readUlid(id: string): boolean {
+  if (id.length !== 26) return false;
+  bad = 0;
+  const t1 = digits(id, 0, 5);
+  const t2 = digits(id, 5, 10);
+  const r1 = digits(id, 10, 14);
+  const r2 = digits(id, 14, 18);
+  const r3 = digits(id, 18, 22);
+  const r4 = digits(id, 22, 26);
+  if (bad >= BAD || t1 >= 2 ** 23) return false;
+  time = t1 * 2 ** 25 + t2;
+  high = r1 >>> 4;
+  middle = (r1 << 28 | r2 << 8 | r3 >>> 12) >>> 0;
+  low = (r3 << 20 | r4) >>> 0;
+  return true;
+}
+
+function digits(id: string, from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const digit = DIGITS[id.charCodeAt(i)] ?? BAD;
+    bad |= digit;
+    value = value << 5 | digit;
+  }
+  return value;
+}
+
+function writeUlid(t: number, h: number, m: number, l: number): string {
+  const text = (value: number, count: number) => {
+    let written = "";
+    for (let i = count - 1; i >= 0; i--) {
+      written += ALPHABET[value >>> 5 * i & 31];
+    }
+    return written;
+  };
+  return text(Math.floor(t / 2 ** 25), 5) + text(t % 2 ** 25, 5) +
+    text((h << 4 | m >>> 28) & 0xfffff, 4) + text(m >>> 8 & 0xfffff, 4) +
+    text((m << 12 | l >>> 20) & 0xfffff, 4) + text(l & 0xfffff, 4);
+}
+
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const BAD = 32;
+const DIGITS = new Uint8Array(128).fill(BAD);
+for (let i = 0; i < ALPHABET.length; i++) DIGITS[ALPHABET.charCodeAt(i)] = i;
+/** Words of an entry. */
+const WORDS = 4;
+/** Entries of a chunk. */
+const CHUNK = 128;
+/** The most events, and the most versions of others in between. */
+const MOST = 255;
+/** How far an id's time may be from the chunk's, in milliseconds: 24 days. */
+const HALF = 2 ** 31;
