@@ -342,8 +342,11 @@ export class ClusterManager implements AsyncDisposable {
       shards,
       log,
       poke: (run) => {
-        if (run === discovery.run) custody.release(allocator.ordersFor(run));
-        else {
+        if (run === discovery.run) {
+          custody.release(allocator.ordersFor(run));
+          // Also what it had released for a leader before.
+          allocator.released(custody.released);
+        } else {
           const target = shards.nodes.find((info) => info.run === run);
           if (target !== undefined) detector.poke(target);
         }
