@@ -288,6 +288,7 @@ export class ClusterManager implements AsyncDisposable {
         );
         parts.discovery.onLost = () => this.#lost(parts);
         await parts.discovery.join();
+        parts.detector.answerAs(parts.discovery.run);
         parts.custody.become(parts.discovery.run);
         this.#isProven = true;
         await parts.election.restart(parts.discovery.run);
@@ -526,6 +527,7 @@ export class ClusterManager implements AsyncDisposable {
       try {
         await parts.discovery.join();
         if (this.#stopped) break;
+        parts.detector.answerAs(parts.discovery.run);
         await parts.shards.refresh();
         parts.custody.become(parts.discovery.run);
         await parts.election.restart(parts.discovery.run);
