@@ -60,13 +60,15 @@ export class Control {
 
   /** The last entry of every key of a filter, by revision. */
   async list(filter: string): Promise<ControlEntry[]> {
-    const entries: ControlEntry[] = [];
+    const entries = new Map<string, ControlEntry>();
     for (let from = 1;;) {
       const found = entryOf(
         await this.#patiently((t) => this.#log.next(from, filter, t)),
       );
-      if (found === undefined) return entries;
-      entries.push(found);
+      if (found === undefined) return [...entries.values()];
+      // What is written while this reads is met again: the later one counts.
+      entries.delete(found.key);
+      entries.set(found.key, found);
       from = found.revision + 1;
     }
   }

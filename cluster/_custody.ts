@@ -94,15 +94,10 @@ export class Custody {
           held.state = "released";
           this.#options.onReleased();
         };
-        // Whatever went wrong, it is not served any more.
-        Promise.resolve(
-          this.#options.release({
-            ...typeOf(family),
-            shard,
-            generation,
-            seized,
-          }),
-        ).then(done, done);
+        const releasing = { ...typeOf(family), shard, generation, seized };
+        // Whatever goes wrong, thrown at once or later, it is not served any more.
+        (async () => await this.#options.release(releasing))()
+          .then(done, done);
       }
     }
   }

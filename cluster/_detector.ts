@@ -44,7 +44,7 @@ export interface DetectorOptions {
   dead(target: NodeInfo): void;
 }
 
-type Sign = "alive" | "replaced" | "gone" | "silent" | "unknown";
+type Sign = "alive" | "gone" | "silent" | "unknown";
 
 /** What was found out about a node. */
 export type Verdict = "alive" | "dead" | "unsure";
@@ -64,6 +64,7 @@ export class Detector {
   readonly #investigations = new Map<string, Promise<Verdict>>();
   #watched = new Map<string, Watched>();
   #cancel: CancelTimer = () => {};
+  #stopAnswering: () => void = () => {};
   #connectedSince: number;
   #reconnected = -Infinity;
   #closed = false;
@@ -76,16 +77,13 @@ export class Detector {
     this.#connectedSince = ports.clock.monotonic();
   }
 
-  /** Answers probes and the questions of other observers. */
+  /** Answers the questions of other observers, and from {@link Detector.answerAs} on probes. */
   start(): void {
     const { clock, messenger } = this.#ports;
-    const { node, answer } = this.#options;
+    const { node } = this.#options;
     this.#connectedSince = clock.monotonic();
     this.#stops.push(
-      messenger.subscribe(
-        `${node}.probe`,
-        (body) => answer(body as Record<string, unknown>),
-      ),
+      () => this.#stopAnswering(),
       messenger.subscribe(
         `${node}.witness`,
         (body) => this.#testify(body as { target: NodeInfo; how: Sign }),
@@ -96,6 +94,16 @@ export class Detector {
       }),
     );
     this.#tick();
+  }
+
+  /** From now on answers probes of this life of this node, and no other. */
+  answerAs(run: string): void {
+    const { answer, node } = this.#options;
+    this.#stopAnswering();
+    this.#stopAnswering = this.#ports.messenger.subscribe(
+      probeTopic({ node, run }),
+      (body) => answer(body as Record<string, unknown>),
+    );
   }
 
   /** From now on probes exactly these nodes. */
@@ -164,8 +172,7 @@ export class Detector {
     if (this.#closed || !this.#watched.has(target.run)) return;
     if (sign === "alive") watched.silent = 0;
     else if (sign === "silent") watched.silent++;
-    const suspicious = sign === "gone" || sign === "replaced" ||
-      watched.silent >= 2;
+    const suspicious = sign === "gone" || watched.silent >= 2;
     if (!suspicious) return;
     const verdict = await this.investigate(target);
     if (verdict === "dead" && this.#watched.has(target.run)) {
@@ -178,12 +185,9 @@ export class Detector {
     const { heard, node, say } = this.#options;
     try {
       const said = { ...say(target), from: node };
-      const topic = `${target.node}.probe`;
-      const answer = await messenger.request(topic, said, this.#every) as
-        | Record<string, unknown>
-        | null;
-      if (answer?.["run"] !== target.run) return "replaced";
-      heard(target, answer);
+      const topic = probeTopic(target);
+      const answer = await messenger.request(topic, said, this.#every);
+      heard(target, answer as Record<string, unknown>);
       return "alive";
     } catch (error) {
       if (isFault(error, "no_responders")) return "gone";
@@ -202,7 +206,6 @@ export class Detector {
       const asked = clock.monotonic();
       const sign = await this.#probe(target);
       if (sign === "alive") return "alive";
-      if (sign === "replaced") return "dead";
       if (sign === "unknown") return "unsure";
       if (sign === "gone") gone++;
       else silent++;
@@ -250,7 +253,7 @@ export class Detector {
         const topic = `${other.node}.witness`;
         const said = await messenger.request(topic, { target, how }, timeout);
         if (said === "gone" || said === "silent") return "agree";
-        if (said === "alive" || said === "replaced") return "disagree";
+        if (said === "alive") return "disagree";
         unsure = true;
       } catch (error) {
         if (!isFault(error, "no_responders")) unsure = true;
@@ -272,6 +275,16 @@ export class Detector {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => this.#ports.clock.timer(ms, resolve));
   }
+}
+
+/**
+ * Where a life of a node is probed. Another one of its name, one that was frozen
+ * and has just woken up, hears nothing of it and cannot answer in its place.
+ */
+export function probeTopic(
+  { node, run }: { readonly node: string; readonly run: string },
+): string {
+  return `${node}.probe.${run}`;
 }
 
 type Agreement = "agree" | "disagree" | "alone";

@@ -319,6 +319,7 @@ export class ClusterManager implements AsyncDisposable {
         );
         parts.discovery.onLost = () => this.#lost(parts);
         await parts.discovery.join();
+        parts.detector.answerAs(parts.discovery.run);
         parts.custody.become(parts.discovery.run);
         this.#isProven = true;
         await parts.election.restart(parts.discovery.run);
@@ -373,8 +374,11 @@ export class ClusterManager implements AsyncDisposable {
       shards,
       log,
       poke: (run) => {
-        if (run === discovery.run) custody.release(allocator.ordersFor(run));
-        else {
+        if (run === discovery.run) {
+          custody.release(allocator.ordersFor(run));
+          // Also what it had released for a leader before.
+          allocator.released(custody.released);
+        } else {
           const target = shards.nodes.find((info) => info.run === run);
           if (target !== undefined) detector.poke(target);
         }
@@ -555,6 +559,7 @@ export class ClusterManager implements AsyncDisposable {
       try {
         await parts.discovery.join();
         if (this.#stopped) break;
+        parts.detector.answerAs(parts.discovery.run);
         await parts.shards.refresh();
         parts.custody.become(parts.discovery.run);
         await parts.election.restart(parts.discovery.run);

@@ -1,5 +1,11 @@
 /** The world on NATS: a bucket for the control log, core NATS for messages. */
-import { checkNamespace, type Clock, systemClock, ulid } from "../event/mod.ts";
+import {
+  checkNamespace,
+  type Clock,
+  ClosedError,
+  systemClock,
+  ulid,
+} from "../event/mod.ts";
 import {
   type Connection,
   Deadline,
@@ -39,6 +45,7 @@ export interface NatsClusterOptions {
  * @returns Ports for {@link ClusterManager} and its parts; whoever opened them
  * closes them.
  * @throws {InvalidArgumentError} `invalid_argument`: not a cluster's name.
+ * @throws {ClosedError} `closed`: a connection is closed.
  * @throws {StoreUnavailableError} `store_unavailable`: NATS cannot be reached.
  * @throws {PermissionDeniedError} `permission_denied`: the user may not use the bucket.
  * @throws {MisconfiguredError} `misconfigured`: the bucket would break a promise.
@@ -49,10 +56,15 @@ export async function connectCluster(
 ): Promise<ClusterPorts & AsyncDisposable> {
   const { clock = systemClock, provision = true, replicas = 1 } = options;
   const cluster = checkNamespace(options.cluster ?? "default");
+  const action = `Cannot join cluster "${cluster}"`;
+  for (const nc of [connection, options.bulkConnection ?? connection]) {
+    if (nc.isClosed() || nc.isDraining()) {
+      throw new ClosedError(`${action} as the connection to NATS is closed`);
+    }
+  }
   const link = new Link(connection, { clock });
   const api = new JetStreamApi(link);
   const bucket = bucketOf(cluster);
-  const action = `Cannot join cluster "${cluster}"`;
   try {
     const deadline = new Deadline(clock, OPEN);
     await provisionBucket(

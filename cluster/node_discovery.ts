@@ -19,6 +19,7 @@ import {
 } from "../event/mod.ts";
 import { isFault } from "../nats/mod.ts";
 import { Control, type ControlEntry } from "./_control.ts";
+import { probeTopic } from "./_detector.ts";
 import type { ClusterPorts } from "./ports.ts";
 import type { ClusterLog, NodeInfo, NodeState } from "./types.ts";
 
@@ -249,8 +250,7 @@ export class NodeDiscovery implements AsyncDisposable {
         await new Promise<void>((resolve) => clock.timer(200, resolve));
       }
       try {
-        const answer = await messenger.request(`${node}.probe`, {}, 1_000);
-        if ((answer as { run?: unknown } | null)?.run !== run) return;
+        await messenger.request(probeTopic({ node, run }), {}, 1_000);
       } catch (error) {
         if (isFault(error, "no_responders")) continue;
       }
