@@ -143,7 +143,21 @@ export class Cluster implements Elsewhere {
     this.#inbound.openAsks();
     await this.manager.start();
     this.placement.start();
+    await this.#ready();
     await connection.flush();
+  }
+
+  /** Waits until the leader has given the shards of the types here to nodes. */
+  async #ready(): Promise<void> {
+    const { clock, host } = this.#options;
+    const until = clock.monotonic() + READY;
+    for (const type of host.definitions.keys()) {
+      while (this.placement.ownerOf(type, 0) === undefined) {
+        const left = until - clock.monotonic();
+        if (left <= 0) return; // calls wait for it, too
+        await this.placement.changed(left);
+      }
+    }
   }
 
   /** Hands over what this node has, and takes no more requests. */
@@ -184,3 +198,6 @@ export class Cluster implements Elsewhere {
     if (this.#link.connected) await connection.flush().catch(() => {});
   }
 }
+
+/** Milliseconds that joining waits for the first map. */
+const READY = 5_000;

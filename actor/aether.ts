@@ -144,7 +144,7 @@ export class Aether implements AsyncDisposable {
       const connection = await connectionOf(own, opened);
       const bulk = await bulkOf(own, connection, opened);
       const store = await storeOf(own, connection, bulk, opened);
-      const host = new Host({
+      const host: Host = new Host({
         nodeId,
         actors: own.actors,
         store,
@@ -155,20 +155,22 @@ export class Aether implements AsyncDisposable {
         mustFence: (type, shard) => cluster?.mustFence(type, shard) ?? false,
         refer: (...args) => router.refer(...args),
       });
-      const cluster = connection === undefined ? undefined : new Cluster({
-        connection,
-        bulk,
-        namespace,
-        cluster: own.cluster ?? namespace,
-        nodeId,
-        weight: own.weight,
-        replicas: own.replicas,
-        provision: own.provision,
-        host,
-        clock,
-        log,
-        ask: (call) => router.ask(call),
-      });
+      const cluster: Cluster | undefined = connection === undefined
+        ? undefined
+        : new Cluster({
+          connection,
+          bulk,
+          namespace,
+          cluster: own.cluster ?? namespace,
+          nodeId,
+          weight: own.weight,
+          replicas: own.replicas,
+          provision: own.provision,
+          host,
+          clock,
+          log,
+          ask: (call) => router.ask(call),
+        });
       if (cluster !== undefined) opened.push(() => cluster.close());
       const asker = cluster !== undefined && own.actors.length === 0
         ? await joinAsClient(cluster, connection!, own, opened)

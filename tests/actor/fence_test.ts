@@ -7,6 +7,7 @@ import {
   StoreUnavailableError,
   ulid,
 } from "@flowmade/aether";
+import { releaseAll } from "./_release.ts";
 import { gate } from "./_account.ts";
 import { codeOf, hosted, isSettled, settled } from "./_hosted.ts";
 
@@ -106,7 +107,7 @@ describe("a fence", () => {
     });
     await ask("balance");
     await ask("balance");
-    await host.release(() => false);
+    await releaseAll(host);
     await ask("balance");
     assert.deepEqual(asked[0], asked[1]);
     assert.equal(asked.length, 2);
@@ -200,7 +201,7 @@ describe("a commit in doubt", () => {
     await settled();
     store.appends[0]!.end("fails", unknown);
     assert.equal(await doubted, "outcome_unknown");
-    const released = host.release(() => false);
+    const released = releaseAll(host);
     await settled();
     // The store is not there to settle it.
     store.appends[1]!.end("fails", new StoreUnavailableError("not now"));
@@ -208,7 +209,7 @@ describe("a commit in doubt", () => {
     const balance = ask("balance");
     await settled();
     assert.equal(store.appends.length, 3); // the actor's next life fences
-    const leaving = host.release(() => false);
+    const leaving = releaseAll(host);
     assert.equal(await codeOf(balance), "moved");
     store.appends[2]!.end("stored");
     await leaving;

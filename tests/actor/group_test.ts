@@ -10,6 +10,7 @@ import {
   StoreUnavailableError,
   ulid,
 } from "@flowmade/aether";
+import { releaseAll } from "./_release.ts";
 import { gate } from "./_account.ts";
 import { HeldClock } from "./_held_clock.ts";
 import { codeOf, hosted, isSettled, settled } from "./_hosted.ts";
@@ -395,7 +396,7 @@ describe("commands that wait together", () => {
   it("move on together when the actor leaves", async () => {
     const { append, ask, first, host, store } = await held(5);
     const waiting = [ask("put", 1), ask("take", 50)];
-    const released = host.release(() => false);
+    const released = releaseAll(host);
     assert.deepEqual(await Promise.all(waiting.map(codeOf)), [
       "moved",
       "moved",
@@ -411,7 +412,7 @@ describe("commands that wait together", () => {
     const slow = slowGate();
     const slowly = ask("putSlowly", slow.name);
     await slow.gate.entered;
-    const released = host.release(() => false);
+    const released = releaseAll(host);
     slow.gate.open();
     assert.equal((await slowly).version, 1);
     await released;

@@ -116,7 +116,10 @@ async function twoWorkers(world: NatsWorld) {
     ...keysOn(client, "victim", 16),
     ...keysOn(client, "other", 16),
   ];
-  return { victim, other, client, keys };
+  // Whoever has been there for less than two seconds condemns nobody.
+  const since = performance.now();
+  const isSettled = () => performance.now() - since > 3_000;
+  return { victim, other, client, keys, isSettled };
 }
 
 describe("a node in a process of its own", () => {
@@ -125,15 +128,17 @@ describe("a node in a process of its own", () => {
     { timeout: 60_000 },
     async () => {
       await using world = await natsWorld();
-      const { victim, other, client, keys } = await twoWorkers(world);
+      const { victim, other, client, keys, isSettled } = await twoWorkers(
+        world,
+      );
       try {
         let killed = 0;
         const history = await load(client, keys, (count) => {
-          if (killed === 0 && count >= 1_000) {
+          if (killed === 0 && count >= 1_000 && isSettled()) {
             killed = count;
             signal(victim, "SIGKILL");
           }
-          return count >= 4_000;
+          return killed > 0 && count >= killed + 3_000;
         });
         assert.ok(killed > 0);
         await assertExact(client, history);
@@ -152,26 +157,30 @@ describe("a node in a process of its own", () => {
     { timeout: 60_000 },
     async () => {
       await using world = await natsWorld();
-      const { victim, other, client, keys } = await twoWorkers(world);
+      const { victim, other, client, keys, isSettled } = await twoWorkers(
+        world,
+      );
       try {
         let frozen = false;
         let woken = false;
+        let wake = 0;
         const mine = new Set(keysOn(client, "victim", 16));
         const after = new Set<string>();
         const history = await load(client, keys, (count) => {
-          if (!frozen && count >= 1_000) {
+          if (!frozen && count >= 1_000 && isSettled()) {
             frozen = true;
             signal(victim, "SIGSTOP");
           }
           const { placement } = clusterOf(client)!;
           if (frozen && !woken && !placement.nodes.includes("victim")) {
             for (const key of mine) after.add(key);
-            if (count >= 6_000) {
+            if (wake === 0) wake = count + 3_000;
+            if (count >= wake) {
               woken = true;
               signal(victim, "SIGCONT");
             }
           }
-          return woken && count >= 10_000;
+          return woken && count >= wake + 3_000;
         });
         assert.equal(after.size, 16);
         await eventually(() =>
@@ -179,7 +188,10 @@ describe("a node in a process of its own", () => {
         );
         // Its actors are its own again, and it must not tell of the past.
         await assertExact(client, history);
-        assert.ok(history.longest < 4_000, `a call took ${history.longest} ms`);
+        assert.ok(
+          history.longest < 12_000,
+          `a call took ${history.longest} ms`,
+        );
         console.log(
           `  longest call over the freeze: ${history.longest | 0} ms`,
         );
