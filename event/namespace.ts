@@ -36,6 +36,8 @@ export interface StreamNames {
   readonly snapshots: string;
   /** How far durable subscriptions got, and what they parked. */
   readonly subscriptions: string;
+  /** What projections have made of the events. */
+  readonly views: string;
 }
 
 /**
@@ -48,6 +50,7 @@ export function streamNames(namespace: string): StreamNames {
     events: `AETHER=EV=${name}`,
     snapshots: `AETHER=SNAP=${name}`,
     subscriptions: `AETHER=SUB=${name}`,
+    views: `AETHER=VIEW=${name}`,
   };
 }
 
