@@ -26,6 +26,7 @@ import {
   planSubscription,
   type SubscriptionPlan,
 } from "./_rules.ts";
+import type { Seat, SeatOptions, Seats } from "./seat.ts";
 import { SingleFeed } from "./_single.ts";
 import { BusSubscription } from "./_subscription.ts";
 import type {
@@ -85,7 +86,7 @@ export interface EventBusOptions {
  * assert.deepEqual(seen, ["account-ada 1 Opened", "account-ada 2 Deposited"]);
  * ```
  */
-export class EventBus implements EventBroadcaster {
+export class EventBus implements EventBroadcaster, Seats {
   readonly #codec: EventCodec;
   readonly #clock: Clock;
   readonly #logs = new Map<string, CommitLog>();
@@ -184,6 +185,12 @@ export class EventBus implements EventBroadcaster {
     const key = `${namespace} ${checkDurable(durable)}`;
     this.#durables.get(key)?.forget();
     this.#durables.delete(key);
+  }
+
+  /** As {@link Seats.seat}; who sits there first is active until it leaves. */
+  seat(namespace: string, durable: string, options: SeatOptions): Seat {
+    if (this.#closed) throw closedBus();
+    return this.#durable(namespace, durable).seat(options.onChange);
   }
 
   /** As {@link EventBroadcaster.close}. */

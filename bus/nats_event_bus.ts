@@ -37,6 +37,7 @@ import {
   planSubscription,
   type SubscriptionPlan,
 } from "./_rules.ts";
+import type { Seat, SeatOptions, Seats } from "./seat.ts";
 import { SingleFeed } from "./_single.ts";
 import { BusSubscription } from "./_subscription.ts";
 import type {
@@ -74,9 +75,10 @@ export interface NatsEventBusOptions {
  * }
  * ```
  */
-export class NatsEventBus implements EventBroadcaster {
+export class NatsEventBus implements EventBroadcaster, Seats {
   readonly #context: BusContext;
   readonly #subscriptions = new Map<BusSubscription, SubscriptionPlan>();
+  readonly #seats = new Set<Seat>();
   #flushing: Promise<void> | undefined;
   #closed = false;
 
@@ -188,10 +190,39 @@ export class NatsEventBus implements EventBroadcaster {
     await this.#durable(namespace, durable).forget();
   }
 
+  /** As {@link Seats.seat}. */
+  seat(namespace: string, durable: string, options: SeatOptions): Seat {
+    if (this.#closed) throw closedBus();
+    const { lease = 5_000, onChange, onError } = options;
+    const monitor = new Monitor(onError === undefined ? {} : { onError });
+    const seat = this.#durable(namespace, durable).seat(
+      lease,
+      monitor,
+      onChange,
+    );
+    this.#seats.add(seat);
+    return {
+      get ready() {
+        return seat.ready;
+      },
+      get term() {
+        return seat.term;
+      },
+      get failure() {
+        return seat.failure;
+      },
+      close: () => {
+        this.#seats.delete(seat);
+        return seat.close();
+      },
+    };
+  }
+
   /** As {@link EventBroadcaster.close}. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#subscriptions.keys()].map((s) => s.close()));
+    const open = [...this.#subscriptions.keys(), ...this.#seats];
+    await Promise.all(open.map((each) => each.close()));
     await this.#context.reaper.close();
     await this.#context.link.close();
   }
