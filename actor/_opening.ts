@@ -98,6 +98,8 @@ function clientOptions(own: Own, use: string): ConnectOptions {
   const {
     namespace: _namespace,
     actors: _actors,
+    policies: _policies,
+    projections: _projections,
     nodeId,
     cluster: _cluster,
     connection: _connection,

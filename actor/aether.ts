@@ -9,6 +9,7 @@ import {
 } from "../event/mod.ts";
 import type { Connection, ConnectOptions } from "../nats/mod.ts";
 import type { ClusterManager } from "../cluster/mod.ts";
+import type { AnyProjection, ViewOf } from "../projection/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
 import { Asker } from "./_asker.ts";
 import { Cluster } from "./_cluster.ts";
@@ -16,6 +17,8 @@ import type { AnyActor, TypeName } from "./definition.ts";
 import { Host, type HostStats } from "./_host.ts";
 import type { Log } from "./log.ts";
 import { bulkOf, connectionOf, storeOf } from "./_opening.ts";
+import { Parts } from "./_parts.ts";
+import type { PolicyDefinition } from "./policy.ts";
 import { closeOnSignals } from "./_signals.ts";
 import type { ActorRef } from "./reference.ts";
 import { Router } from "./_router.ts";
@@ -30,6 +33,10 @@ export interface AetherOptions extends ConnectOptions {
   readonly namespace: string;
   /** The definitions this node runs; none is a client. */
   readonly actors: readonly AnyActor[];
+  /** What is to be done on events; one node at a time does it, clients do nothing. */
+  readonly policies?: readonly PolicyDefinition[];
+  /** What events are folded into; one node at a time does it, clients only read. */
+  readonly projections?: readonly AnyProjection[];
   /** This node's name, unlike that of any other; a new ULID by default. */
   readonly nodeId?: string;
   /** Which nodes belong together; named as the namespace by default. */
@@ -99,6 +106,7 @@ export class Aether implements AsyncDisposable {
   readonly #router: Router;
   readonly #host: Host;
   readonly #cluster: Cluster | undefined;
+  readonly #parts: Parts;
   readonly #opened: readonly (() => Promise<unknown>)[];
   #closing: Promise<void> | undefined;
 
@@ -112,6 +120,7 @@ export class Aether implements AsyncDisposable {
     router: Router;
     host: Host;
     cluster: Cluster | undefined;
+    parts: Parts;
     opened: readonly (() => Promise<unknown>)[];
   }) {
     this.nodeId = parts.nodeId;
@@ -119,6 +128,7 @@ export class Aether implements AsyncDisposable {
     this.#router = parts.router;
     this.#host = parts.host;
     this.#cluster = parts.cluster;
+    this.#parts = parts.parts;
     this.#opened = parts.opened;
   }
 
@@ -177,12 +187,20 @@ export class Aether implements AsyncDisposable {
         : undefined;
       const router: Router = new Router(clock, host, asker ?? cluster);
       if (own.actors.length > 0) await cluster?.join();
+      const parts = new Parts(own, {
+        connection: bulk ?? connection,
+        store,
+        ask: (call) => router.ask(call),
+      });
+      opened.push(() => parts.close());
+      await parts.start();
       const aether = new Aether({
         nodeId,
         store,
         router,
         host,
         cluster: asker === undefined ? cluster : undefined,
+        parts,
         opened,
       });
       const isNode = cluster !== undefined && own.actors.length > 0;
@@ -213,6 +231,19 @@ export class Aether implements AsyncDisposable {
   }
 
   /**
+   * The view of a projection, wherever it is folded; nothing is read until it is
+   * asked.
+   *
+   * @param definition A definition; also one that this process does not run.
+   * @throws {InvalidArgumentError} `invalid_argument`: over a store of your own.
+   */
+  projection<Definition extends AnyProjection>(
+    definition: Definition,
+  ): ViewOf<Definition> {
+    return this.#parts.projection(definition);
+  }
+
+  /**
    * The nodes, the leader and the shard maps, for reading and for cordons;
    * undefined where everything runs in this process.
    */
@@ -240,6 +271,7 @@ export class Aether implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    await this.#parts.stop();
     this.#router.close();
     await this.#cluster?.leave();
     await Promise.all([this.#cluster?.drain(GRACE), this.#host.close(GRACE)]);

@@ -182,6 +182,8 @@ export interface AnyActor {
 export interface ActorDefinition<Shape extends ActorShape> extends AnyActor {
   /** The type's name, such as `account`. */
   readonly type: Shape["type"];
+  /** Only there for the compiler: event names, each with its data. */
+  readonly "~events"?: Shape["events"];
   /**
    * Adds commands. Each handler is `(state, input, ctx) => event | events | []`,
    * may be async, and throws `Rejected` to refuse.

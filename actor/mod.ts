@@ -37,6 +37,7 @@ export type { HostStats } from "./_host.ts";
 export * from "./context.ts";
 export * from "./definition.ts";
 export * from "./log.ts";
+export * from "./policy.ts";
 export {
   type ActorRef,
   type AskOptions,
@@ -47,4 +48,6 @@ export {
 
 // Words of other rooms that the options and results above are made of.
 export type * from "../store/mod.ts";
+export type * from "../bus/mod.ts";
+export type * from "../projection/mod.ts";
 export type { ConnectOptions } from "../nats/mod.ts";

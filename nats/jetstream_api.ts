@@ -217,6 +217,16 @@ export class JetStreamApi {
     return answer !== undefined;
   }
 
+  /** Removes the messages of a filter from a stream. */
+  async purgeStream(
+    stream: string,
+    filter: string,
+    deadline: Deadline,
+  ): Promise<void> {
+    const body = JSON.stringify({ filter });
+    await this.#call(`STREAM.PURGE.${stream}`, body, deadline, []);
+  }
+
   /** Creates an ephemeral consumer. */
   async createConsumer(
     stream: string,

@@ -118,6 +118,8 @@ export interface InMemoryEventStoreOptions {
 export class InMemoryEventStore implements EventStore, SnapshotStore {
   /** The namespace it holds. */
   readonly namespace: string;
+  /** Where its commits are; others may read it too. */
+  readonly log: InMemoryLog;
   readonly #stats: StoreStats;
   readonly #log: LogContent;
   readonly #context: DraftContext;
@@ -142,6 +144,7 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
       );
     }
     this.namespace = namespace;
+    this.log = log;
     this.#log = contentOf(log);
     this.#context = { namespace, clock, codec };
     this.#maxPayload = options.maxPayload ?? 1_048_576;

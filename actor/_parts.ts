@@ -1,0 +1,117 @@
+/** What a system runs beside its actors: policies and projections, and the bus they read. */
+import { InvalidArgumentError, type Rejected } from "../event/mod.ts";
+import type { Connection } from "../nats/mod.ts";
+import { type EventStore, InMemoryEventStore } from "../store/mod.ts";
+import {
+  type EventBroadcaster,
+  EventBus,
+  NatsEventBus,
+  type Seats,
+} from "../bus/mod.ts";
+import {
+  type AnyProjection,
+  Projections,
+  type ViewOf,
+  type ViewsPlace,
+} from "../projection/mod.ts";
+import type { Own } from "./aether.ts";
+import type { Call } from "./_call.ts";
+import { Policies } from "./_policies.ts";
+import { AskingOutbox } from "./_sends.ts";
+
+/** What the parts are opened with. */
+export interface PartsPorts {
+  /** The connection for reading; undefined where everything runs in this process. */
+  readonly connection: Connection | undefined;
+  /** Where the events live. */
+  readonly store: EventStore;
+  /** Gets a call answered wherever its actor is. */
+  ask(call: Call): Promise<unknown>;
+}
+
+/** Policies and projections of a system. */
+export class Parts {
+  readonly #own: Own;
+  readonly #ports: PartsPorts;
+  #bus: EventBroadcaster & Seats | undefined;
+  #policies: Policies | undefined;
+  #projections: Projections | undefined;
+
+  /** Opens nothing until it is needed. */
+  constructor(own: Own, ports: PartsPorts) {
+    this.#own = own;
+    this.#ports = ports;
+  }
+
+  /** Starts what a node runs; a client runs nothing. */
+  async start(): Promise<void> {
+    const { actors, clock, log, namespace, policies = [], projections = [] } =
+      this.#own;
+    if (actors.length === 0 || policies.length + projections.length === 0) {
+      return;
+    }
+    const bus = this.#bus ??= busOf(this.#place);
+    if (projections.length > 0) {
+      await this.#views.run(projections, bus);
+    }
+    if (policies.length === 0) return;
+    const outbox = new AskingOutbox(
+      clock,
+      (call) => this.#ports.ask(call),
+      ({ address, commandId, name }, { message, reason }: Rejected) =>
+        log({
+          level: "warn",
+          message: "a command that was sent was rejected",
+          ...{ actorId: address.id, command: name, commandId, reason },
+          explanation: message,
+        }),
+    );
+    this.#policies = new Policies(policies, {
+      ...{ namespace, bus, outbox, clock, log },
+    });
+    await this.#policies.ready();
+  }
+
+  /** The view of a projection. */
+  projection<Definition extends AnyProjection>(
+    definition: Definition,
+  ): ViewOf<Definition> {
+    return this.#views.of(definition);
+  }
+
+  /** Leaves policies and projections to other nodes. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#policies?.close(), this.#projections?.stop()]);
+  }
+
+  /** Closes all it opened. */
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#projections?.close();
+    await this.#bus?.close();
+  }
+
+  get #views(): Projections {
+    const { clock, log, namespace } = this.#own;
+    const place = this.#place;
+    return this.#projections ??= new Projections({
+      ...{ namespace, place, clock, tell: log },
+    });
+  }
+
+  get #place(): ViewsPlace {
+    const { connection, store } = this.#ports;
+    const { provision } = this.#own;
+    if (connection !== undefined) return { connection, provision };
+    if (store instanceof InMemoryEventStore) return { log: store.log };
+    throw new InvalidArgumentError(
+      "Cannot run policies or projections over a store that is neither on NATS nor an InMemoryEventStore, as they read its log",
+    );
+  }
+}
+
+function busOf(place: ViewsPlace): EventBroadcaster & Seats {
+  return "log" in place
+    ? new EventBus({ logs: [place.log] })
+    : new NatsEventBus(place.connection);
+}
