@@ -1,0 +1,229 @@
+/** Projections and policies while acknowledgements are lost and processes die. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  type Aether,
+  connect,
+  defineProjection,
+  JetStreamEventStore,
+  NatsEventBus,
+  type StoredEvent,
+} from "@flowmade/aether";
+import { systemClock } from "../../event/mod.ts";
+import { Projections } from "../../projection/mod.ts";
+import {
+  eventually,
+  isDeno,
+  startTcpProxy,
+  testServer,
+  uniqueNamespace,
+} from "../support/mod.ts";
+import { natsWorld } from "../actor/_worlds.ts";
+import { Forward, Journal, Sums, Transfer } from "./_bank.ts";
+import { Order, Turnover, Visit } from "./_shop.ts";
+
+const LIMIT = { timeout: 60_000 };
+
+describe("a projection on NATS", () => {
+  it("settles writes whose acknowledgements are lost", LIMIT, async () => {
+    await using world = await natsWorld();
+    await using proxy = await startTcpProxy({ target: world.servers });
+    const far = await connect({
+      servers: proxy.url,
+      ignoreClusterUpdates: true,
+    });
+    const { aether } = await world.startOn({
+      actors: [Order, Visit],
+      bulkConnection: far,
+      projections: [Turnover],
+    });
+    const view = aether.projection(Turnover);
+    await view.caughtUpTo(
+      await aether.actor(Order, "1").place({ customer: "ada", total: 1 }),
+    );
+    let dropped = 0;
+    const lost = proxy.dropReplies(({ payload }) =>
+      utf8.decode(payload).includes(`"stream":"AETHER=VIEW=`) && dropped++ < 2
+    );
+    const receipt = await aether.actor(Order, "1").add([2, 3]);
+    await view.caughtUpTo(receipt, { timeout: 20_000 });
+    lost.stop();
+    assert.ok(lost.count >= 2);
+    const { seen, sum } = await view.get();
+    assert.equal(sum, 6);
+    assert.equal(seen.length, 3);
+    await aether.close();
+    await far.close();
+  });
+
+  it(
+    "is folded right by two processes that both believe to be the one",
+    LIMIT,
+    async () => {
+      const { url } = await testServer();
+      const namespace = uniqueNamespace("both");
+      const nc = await connect({ servers: url });
+      const store = await JetStreamEventStore.open(nc, { namespace });
+      const All = defineProjection("all", {
+        initial: () => [] as string[],
+        on: { a: { E: (list, { id }) => [...list, id] } },
+      });
+      const Each = defineProjection("each", {
+        initial: () => [] as number[],
+        key: ({ actorId }) => actorId,
+        on: { a: { E: (list, { version }) => [...list, version] } },
+      });
+      const sides = await Promise.all(["one", "other"].map(async () => {
+        const bus = new NatsEventBus(nc);
+        const projections = new Projections({
+          namespace,
+          place: { connection: nc },
+          clock: systemClock,
+          tell: () => {},
+        });
+        await projections.run([All, Each], {
+          seat: () => ({
+            ready: Promise.resolve(),
+            term: 1,
+            failure: undefined,
+            close: () => Promise.resolve(),
+          }),
+          subscribe: bus.subscribe.bind(bus),
+          forget: bus.forget.bind(bus),
+        } as unknown as NatsEventBus);
+        return { bus, projections };
+      }));
+      await Promise.all(["x", "y", "z"].map(async (key) => {
+        for (let i = 0; i < 40; i++) {
+          await store.append(`a-${key}`, [{ eventType: "E" }, {
+            eventType: "E",
+          }]);
+        }
+      }));
+      const [one, other] = sides.map(({ projections }) => projections);
+      await one!.of(All).caughtUpTo();
+      await other!.of(Each).caughtUpTo();
+      const stored: string[] = [];
+      for await (const { id } of store.read({})) stored.push(id);
+      assert.equal(stored.length, 240);
+      assert.deepEqual(await other!.of(All).get(), stored);
+      const versions = Array.from({ length: 80 }, (_, i) => i + 1);
+      for (const key of ["x", "y", "z"]) {
+        assert.deepEqual(await one!.of(Each).get(`a-${key}`), versions);
+      }
+      for (const { bus, projections } of sides) {
+        await projections.close();
+        await bus.close();
+      }
+      await store.close();
+      await nc.close();
+    },
+  );
+});
+
+async function node(
+  servers: string,
+  namespace: string,
+  nodeId: string,
+): Promise<ChildProcess> {
+  const file = fileURLToPath(new URL("./_node.ts", import.meta.url));
+  const child = spawn(
+    process.execPath,
+    ["run", "-A", "--no-check", file, servers, namespace, nodeId],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const ready = Promise.withResolvers<void>();
+  child.stdout!.on("data", (data) => {
+    if (String(data).includes("ready")) ready.resolve();
+  });
+  child.on("exit", () => ready.reject(new Error(`node ${nodeId} ended`)));
+  await ready.promise;
+  return child;
+}
+
+async function transfers(aether: Aether): Promise<StoredEvent[]> {
+  const events: StoredEvent[] = [];
+  for await (const event of aether.store.read({})) events.push(event);
+  return events;
+}
+
+describe("policies and projections in processes that are killed", {
+  skip: !isDeno,
+}, () => {
+  it(
+    "are taken over: everything received once, in order, every event folded once",
+    LIMIT,
+    async () => {
+      await using world = await natsWorld();
+      const { namespace, servers } = world;
+      const first = await node(servers, namespace, "first");
+      const second = await node(servers, namespace, "second");
+      const client = await world.start({ actors: [] });
+      const alive = new Set([first, second]);
+      const kill = (child: ChildProcess) => {
+        alive.delete(child);
+        process.kill(child.pid!, "SIGKILL");
+      };
+      try {
+        const send = async (from: number, to: number) => {
+          await Promise.all(["1", "2", "3"].map(async (key) => {
+            for (let n = from; n <= to; n++) {
+              const from = client.actor(Transfer, `from-${key}`);
+              await from.send(n, { timeout: 30_000 });
+            }
+          }));
+        };
+        await send(1, 40);
+        const under = send(41, 120);
+        await eventually(async () =>
+          (await client.projection(Sums).get()).events > 150
+        );
+        kill(first);
+        await under;
+        // Whichever was the active one: now it is the third.
+        const third = await node(servers, namespace, "third");
+        alive.add(third);
+        const more = send(121, 160);
+        kill(second);
+        await more;
+        const all = 3 * 160;
+        await eventually(
+          async () =>
+            (await client.projection(Sums).get()).received ===
+              all * 161 / 2,
+          { timeout: 30_000, interval: 50 },
+        );
+        const events = await transfers(client);
+        for (const key of ["1", "2", "3"]) {
+          const got = events.filter(({ actorId, eventType }) =>
+            actorId === `transfer-to-${key}` && eventType === "Received"
+          ).map(({ data }) => (data as { n: number }).n);
+          assert.deepEqual(got, Array.from({ length: 160 }, (_, i) => i + 1));
+        }
+        await client.projection(Sums).caughtUpTo(undefined, {
+          timeout: 20_000,
+        });
+        assert.deepEqual(await client.projection(Sums).get(), {
+          sent: all * 161 / 2,
+          received: all * 161 / 2,
+          events: 2 * all,
+        });
+        await client.projection(Journal).caughtUpTo(undefined, {
+          timeout: 20_000,
+        });
+        for await (const { key, value } of client.projection(Journal).list()) {
+          assert.deepEqual(value, value.map((_, i) => i + 1), key);
+          assert.equal(value.length, 160, key);
+        }
+        assert.equal(Forward.durable.length, 32);
+      } finally {
+        for (const child of alive) process.kill(child.pid!, "SIGKILL");
+      }
+    },
+  );
+});
+
+const utf8 = new TextDecoder();
