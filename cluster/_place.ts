@@ -43,7 +43,7 @@ export function place(
     gains.length = held.length - load;
     freed.push(...gains.map(({ shard }) => shard));
   }
-  for (const shard of freed.sort((a, b) => a - b)) {
+  for (const shard of freed) {
     const taker = ring.getNode(key(shard), (node) => lacking.has(node))!;
     owners[shard] = taker;
     const left = lacking.get(taker)! - 1;

@@ -354,6 +354,29 @@ describe("planShards()", () => {
     ]);
   });
 
+  it("takes for whole what floating point leaves a little off", () => {
+    // 24, 176.00000000000003 and 55.99999999999999, if added in this order; the
+    // seed decides on it.
+    const nodes = [
+      { nodeId: "a", weight: 0.3 },
+      { nodeId: "b", weight: 2.2 },
+      { nodeId: "c", weight: 0.7 },
+    ];
+    const current = Array.from(
+      { length: SHARDS },
+      (_, shard) => shard < 24 ? "a" : shard < 24 + 177 ? "b" : "c",
+    );
+    for (let seed = 0; seed < 20; seed++) {
+      const plan = planShards(current, nodes, { seed: `${seed}` });
+      const found = loads(plan.assignment);
+      assert.deepEqual(["a", "b", "c"].map((node) => found.get(node)), [
+        24,
+        176,
+        56,
+      ]);
+    }
+  });
+
   it("gives one shard each to 256 of more nodes", () => {
     const { assignment } = planShards([], equal(300));
     assert.equal(loads(assignment).size, SHARDS);

@@ -116,6 +116,23 @@ describe("ConsistentHashRing", () => {
     }
   });
 
+  it("gives a key at a node's very point to that node", () => {
+    const ring = ringOf(equal(20));
+    for (let point = 0; point < 128; point++) {
+      assert.equal(ring.getNode(`${point}#node-7`), "node-7");
+    }
+  });
+
+  it("gives a point that two nodes share to the first by name", () => {
+    // One of the first pairs of names whose first points hash alike.
+    const [first, second] = ["node-1002154", "node-833489"] as const;
+    assert.equal(hashText(`0#${first}`), hashText(`0#${second}`));
+    for (const order of [[first, second], [second, first]]) {
+      const ring = ringOf(order.map((nodeId) => [nodeId, 1]), 1);
+      assert.deepEqual(ring.preference("order-1"), [first, second]);
+    }
+  });
+
   it("answers the same for a node that left and came back", () => {
     const ring = ringOf(NODES);
     ring.removeNode("node-3");
