@@ -34,11 +34,10 @@ export function place(
   const freed = [...free];
   for (const { nodeId, load, held } of seats) {
     if (load >= held.length) continue;
-    const gains = held.map((shard) => {
-      const order = ring.preference(key(shard));
-      const taker = order.findIndex((node) => lacking.has(node));
-      return { shard, gain: order.indexOf(nodeId) - taker };
-    });
+    const gains = held.map((shard) => ({
+      shard,
+      gain: gainOf(ring, key(shard), nodeId, lacking),
+    }));
     gains.sort((a, b) => b.gain - a.gain || a.shard - b.shard);
     gains.length = held.length - load;
     freed.push(...gains.map(({ shard }) => shard));
@@ -51,6 +50,23 @@ export function place(
     else lacking.set(taker, left);
   }
   return owners;
+}
+
+/** How much sooner on the ring than its owner a node in want comes, in points. */
+function gainOf(
+  ring: ConsistentHashRing,
+  key: string,
+  owner: string,
+  lacking: ReadonlyMap<string, number>,
+): number {
+  let [passed, toOwner, toLacking] = [0, -1, -1];
+  ring.getNode(key, (nodeId) => {
+    if (toOwner < 0 && nodeId === owner) toOwner = passed;
+    if (toLacking < 0 && lacking.has(nodeId)) toLacking = passed;
+    passed++;
+    return toOwner >= 0 && toLacking >= 0;
+  });
+  return toOwner - toLacking;
 }
 
 // Who leads a cluster plans for each type anew, mostly with the same nodes.
@@ -73,7 +89,7 @@ function ringOf(seats: readonly Seat[]): ConsistentHashRing {
 }
 
 /** For a node of average weight; few do, as the shares see to the load. */
-const VIRTUAL_NODES = 32;
+const VIRTUAL_NODES = 16;
 const MOST_POINTS = 4_096;
 const RINGS = 8;
 const rings = new Map<string, ConsistentHashRing>();

@@ -128,8 +128,9 @@ export class ConsistentHashRing {
    * The node a key belongs to.
    *
    * @param key Any text; a number, such as a shard's, is its decimal digits.
-   * @param accepts Which nodes may be chosen, such as those with room: the first
-   * of {@link preference} is; any unless given.
+   * @param accepts Which nodes may be chosen, such as those with room; any unless
+   * given. Asked at each point from the key's on, until it says yes: that is the
+   * first of {@link preference} that it accepts.
    * @returns The node, or undefined if there is none.
    */
   getNode(

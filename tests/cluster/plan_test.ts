@@ -487,7 +487,7 @@ describe("planShards()", () => {
 
 /** The owners of 256 shards, planned for one `a`, one `b` and a `c` of twice the weight. */
 const PINNED =
-  "cbcacccbaacacbccacacacbacccbacccaacbacaccaaccbaaccaabbcacaabccaa" +
-  "cbaabbbaacabbaccccbacbbcacbccbccccacaccccabbbcacbbcacbabbccabacc" +
-  "cbccccccaaccccacaccbbccaabbccacccacaccbbbbbbcccbbcaccbaabbccccbc" +
-  "cbcccbccccabcbbbaaaaacacaccbabacababbcbcbcccbccccccccccbcbccbccc";
+  "cccaaccccacacbccacccaabacccbcbccaccbaccccacbcbaaacacbbcaccabccca" +
+  "cbcabbbaaccabcbccabccbabacbccbbbbcccccccbabcbcacbbcacbcbbbcabaab" +
+  "cbcbccccaabbccacacccbccaacbcccaccacacacbccbbbcbbbaaccbaabbccccbc" +
+  "cbcacbccbcaacbbbacaaacccabcbacccaccbbcbcaccabcccccacccaccccaaaaa";
