@@ -50,6 +50,8 @@ export interface CommandSurroundings {
   readonly clock: Clock;
   /** Makes references for handlers. */
   readonly refer: Refer;
+  /** Another writer of an actor was first. */
+  onConflict(actorId: string): void;
 }
 
 /** Whose commands they are: it is told what becomes of them. */
@@ -331,6 +333,7 @@ export class CommandRunner {
 
   /** Somebody else wrote: all are decided again, so often. */
   async #conflicted(group: Group, error: unknown): Promise<void> {
+    this.#env.onConflict(this.#replica.position.actorId);
     this.#group = undefined;
     if (group.size === 0 && ++this.#fences > MAX_CONFLICTS) {
       this.#fences = 0;

@@ -61,6 +61,8 @@ export interface HostStats {
   readonly snapshotsFailed: number;
   /** Actors that left memory. */
   readonly passivations: number;
+  /** Commits that were refused, as another writer of the actor was first. */
+  readonly conflicts: number;
 }
 
 /** The actors of one process. */
@@ -91,6 +93,7 @@ export class Host implements Surroundings {
   #saved = 0;
   #failed = 0;
   #passivated = 0;
+  #conflicts = 0;
 
   /** Starts with nothing in memory. */
   constructor(options: HostOptions) {
@@ -125,6 +128,7 @@ export class Host implements Surroundings {
       snapshotsSaved: this.#saved,
       snapshotsFailed: this.#failed,
       passivations: this.#passivated,
+      conflicts: this.#conflicts,
     };
   }
 
@@ -204,6 +208,17 @@ export class Host implements Surroundings {
     this.#background.add(saving);
     saving.then(() => this.#background.delete(saving));
     return saving;
+  }
+
+  /** As {@link CommandSurroundings.onConflict}. */
+  onConflict(actorId: string): void {
+    this.#conflicts++;
+    this.#log({
+      level: "debug",
+      message: "another writer was first",
+      node: this.#nodeId,
+      actorId,
+    });
   }
 
   /** As {@link Surroundings.mustFence}. */
