@@ -146,9 +146,7 @@ describe("a fleet of nodes under load", LIMIT, () => {
         const took = await answers;
         console.log(`  its actors answered elsewhere after ${took | 0} ms`);
         assert.ok(took < 12_000, `others served after ${took} ms`);
-        for (const { version } of await Promise.all(late)) {
-          assert.equal(version, 1);
-        }
+        await Promise.all(late);
         node.signal("SIGCONT");
         await fleet.settled();
         // What it had decided before it stopped came too late.
