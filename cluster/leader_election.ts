@@ -79,6 +79,8 @@ export class LeaderElection implements AsyncDisposable {
   #seen: { entry: ControlEntry | undefined; since: number } | undefined;
   #stopWatching: () => void = () => {};
   #cancelStep: CancelTimer = () => {};
+  /** When the next step is due. */
+  #due = Infinity;
   #cancelExpiry: CancelTimer = () => {};
   #working: Promise<unknown> = Promise.resolve();
   #writing: Promise<unknown> = Promise.resolve();
@@ -246,8 +248,13 @@ export class LeaderElection implements AsyncDisposable {
 
   #soon(ms: number): void {
     if (this.#closed) return;
+    // A step that ends plans the next one: not later than what came up meanwhile.
+    const due = this.#ports.clock.monotonic() + ms;
+    if (due >= this.#due) return;
     this.#cancelStep();
+    this.#due = due;
     this.#cancelStep = this.#ports.clock.timer(ms, () => {
+      this.#due = Infinity;
       this.#serially(() => this.#step()).then(() => this.#plan());
     });
   }
