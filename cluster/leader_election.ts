@@ -356,7 +356,7 @@ export class LeaderElection implements AsyncDisposable {
 
   async #readBoundary(lease: Lease): Promise<void> {
     const last = await this.#control.last(CTL);
-    if (this.#lease !== lease) return;
+    if (this.#lease !== lease) throw this.#notLeader();
     if (last === undefined || last.epoch > lease.epoch) {
       this.#drop("a later one leads");
       throw this.#notLeader();
