@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import {
+  type ClusterPorts,
   LeaderElection,
   type LeaderElectionOptions,
 } from "../../cluster/mod.ts";
@@ -23,9 +24,10 @@ class Candidates implements AsyncDisposable {
   async add(
     node: string,
     options: Partial<LeaderElectionOptions> = {},
+    between: (world: World) => ClusterPorts = (world) => world,
   ): Promise<LeaderElection> {
     const world = await openPorts({ cluster: this.cluster });
-    const election = new LeaderElection(world, {
+    const election = new LeaderElection(between(world), {
       node,
       run: ulid(),
       ttl: TTL,
@@ -136,6 +138,50 @@ describe("LeaderElection", () => {
       assert.equal(first.isLeader(), false);
       first.stands = true;
       await when(first, () => first.isLeader());
+    },
+  );
+
+  it(
+    "follows at once also where an answer out of the past is on its way",
+    LIMIT,
+    async () => {
+      await using candidates = new Candidates();
+      const first = await candidates.add("first", { ttl: 60_000 });
+      await first.start();
+      const gate = Promise.withResolvers<void>();
+      const asked = Promise.withResolvers<void>();
+      let reads = 0;
+      const second = await candidates.add(
+        "second",
+        { ttl: 3_000 },
+        (world) => ({
+          ...world,
+          control: {
+            publish: (...args) => world.control.publish(...args),
+            next: (...args) => world.control.next(...args),
+            watch: (...args) => world.control.watch(...args),
+            last: async (...args) => {
+              const found = await world.control.last(...args);
+              if (++reads === 2) {
+                asked.resolve();
+                await gate.promise;
+              }
+              return found;
+            },
+          },
+        }),
+      );
+      await second.start();
+      second.stands = true;
+      await asked.promise;
+      const known = new Promise<void>((resolve) => second.onChange = resolve);
+      await first.resign();
+      await known;
+      gate.resolve();
+      const began = performance.now();
+      await when(second, () => second.isLeader());
+      const took = performance.now() - began;
+      assert.ok(took < 5_000, `a third of the TTL was waited for: ${took} ms`);
     },
   );
 
