@@ -367,6 +367,10 @@ export class ClusterManager implements AsyncDisposable {
       heard: (_target, answer) =>
         allocator.released((answer["released"] ?? {}) as ShardList),
       dead: (target) => this.#dead(parts, target),
+      renewal: async ({ node, run }) => {
+        const record = await discovery.find(node);
+        return record?.run === run ? record.revision : undefined;
+      },
     });
     const allocator: Allocator = new Allocator(ports, {
       election,

@@ -79,6 +79,8 @@ export class LeaderElection implements AsyncDisposable {
   #seen: { entry: ControlEntry | undefined; since: number } | undefined;
   #stopWatching: () => void = () => {};
   #cancelStep: CancelTimer = () => {};
+  /** When the next step is due. */
+  #due = Infinity;
   #cancelExpiry: CancelTimer = () => {};
   #working: Promise<unknown> = Promise.resolve();
   #writing: Promise<unknown> = Promise.resolve();
@@ -247,8 +249,13 @@ export class LeaderElection implements AsyncDisposable {
 
   #soon(ms: number): void {
     if (this.#closed) return;
+    // A step that ends plans the next one: not later than what came up meanwhile.
+    const due = this.#ports.clock.monotonic() + ms;
+    if (due >= this.#due) return;
     this.#cancelStep();
+    this.#due = due;
     this.#cancelStep = this.#ports.clock.timer(ms, () => {
+      this.#due = Infinity;
       this.#serially(() => this.#step()).then(() => this.#plan());
     });
   }
@@ -350,7 +357,7 @@ export class LeaderElection implements AsyncDisposable {
 
   async #readBoundary(lease: Lease): Promise<void> {
     const last = await this.#control.last(CTL);
-    if (this.#lease !== lease) return;
+    if (this.#lease !== lease) throw this.#notLeader();
     if (last === undefined || last.epoch > lease.epoch) {
       this.#drop("a later one leads");
       throw this.#notLeader();

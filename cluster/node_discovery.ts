@@ -181,6 +181,11 @@ export class NodeDiscovery implements AsyncDisposable {
       .sort((a, b) => a.node < b.node ? -1 : 1);
   }
 
+  /** A node of that name, from the log's leader. */
+  async find(node: string): Promise<NodeRecord | undefined> {
+    return recordOf(await this.#control.last(`nodes.${node}`));
+  }
+
   /** Calls back when a node's record comes, changes in more than its revision, or goes. */
   watch(onChange: () => void): () => void {
     const last = new Map<string, string>();
