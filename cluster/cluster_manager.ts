@@ -607,6 +607,8 @@ export class ClusterManager implements AsyncDisposable {
     this.#lookingFor = leader.run;
     try {
       await this.#replace(parts, leader);
+    } catch (error) {
+      this.#tell(error); // what is left to do is done by the next look
     } finally {
       this.#lookingFor = "";
     }

@@ -156,13 +156,18 @@ export class LeaderElection implements AsyncDisposable {
    *
    * @param run Which life of it.
    * @returns Whether this node leads now.
+   * @throws {StoreUnavailableError} `store_unavailable`: it could not be known.
    */
   preempt(run: string): Promise<boolean> {
     return this.#serially(async () => {
       if (this.#lease !== undefined) return this.isLeader();
-      const entry = await this.#look();
-      if (leaderOf(entry)?.run === run) await this.#take(entry);
-      this.#plan();
+      try {
+        const entry = await this.#look();
+        if (leaderOf(entry)?.run === run) await this.#take(entry);
+      } finally {
+        // Also where the lease was taken and the rest of it failed.
+        this.#plan();
+      }
       return this.isLeader();
     });
   }
