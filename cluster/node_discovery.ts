@@ -261,11 +261,12 @@ export class NodeDiscovery implements AsyncDisposable {
     }
   }
 
-  #plan(): void {
+  #plan(ms: number = this.#options.renewEvery): void {
     this.#cancel();
-    this.#cancel = this.#ports.clock.timer(this.#options.renewEvery, () => {
-      this.prove().then(() => {
-        if (this.#joined) this.#plan();
+    this.#cancel = this.#ports.clock.timer(ms, () => {
+      this.prove().then((proof) => {
+        // What is left of the record is not spent on waiting.
+        if (this.#joined) this.#plan(proof === undefined ? RETRY : undefined);
       });
     });
   }
@@ -343,6 +344,9 @@ export class NodeDiscovery implements AsyncDisposable {
     this.onLost();
   }
 }
+
+/** Milliseconds after a renewal of which nothing is known. */
+const RETRY = 100;
 
 function recordOf(entry: ControlEntry | undefined): NodeRecord | undefined {
   const value = entry?.value as Partial<NodeInfo> | undefined | null;
