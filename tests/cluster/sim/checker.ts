@@ -5,7 +5,7 @@
  */
 import { ShardMap } from "../../../cluster/mod.ts";
 import { parseActorId } from "../../../event/mod.ts";
-import type { ControlMessage } from "../../../cluster/mod.ts";
+import type { ClusterManager, ControlMessage } from "../../../cluster/mod.ts";
 import type { Call, ClientWatch } from "./client.ts";
 import type { SimEventLog, StoredCommit } from "./event_log.ts";
 import { type Ask, type OwnerWatch, type Reply, TYPE } from "./owner.ts";
@@ -33,6 +33,9 @@ export class Checker implements OwnerWatch, ClientWatch {
   released = 0;
   /** Lives that were removed from the roster by another one. */
   evicted = 0;
+  /** What runs in a process. */
+  managerOf: (process: SimProcess) => ClusterManager | undefined = () =>
+    undefined;
   readonly #world: SimWorld;
   readonly #log: SimEventLog;
   readonly #ttl: number;
@@ -143,7 +146,11 @@ export class Checker implements OwnerWatch, ClientWatch {
     }
     this.#lastTaken = sequence;
     if (was !== undefined && was.node !== by.node) {
-      this.#assertIll(this.#processOf(was.run), by, "lost its lease");
+      const process = this.#processOf(was.run);
+      // Who has given up, or goes on as another life, has lost nothing.
+      const manager = process && this.managerOf(process);
+      if (!manager?.isLeader() || manager.run !== was.run) return;
+      this.#assertIll(process, by, "lost its lease");
     }
   }
 

@@ -50,6 +50,8 @@ export class SimCluster {
     this.#log = log;
     this.#checker = checker;
     this.#options = options;
+    checker.managerOf = (process) =>
+      this.running.find((node) => node.process === process)?.manager;
     for (let i = 0; i < options.nodes; i++) this.add();
   }
 

@@ -189,6 +189,8 @@ export class SimControl {
     const { key } = message;
     scheduler.after(ttl + dice.between(0, 250), () => {
       if (this.#copy.messages.get(key) !== message) return;
+      // Only a leader sweeps.
+      if (this.#world.logServer === undefined) return this.#expire(message, 0);
       trace.add("log", `${key} has expired`);
       const marker = this.#store(key, "");
       scheduler.after(MARKER, () => {

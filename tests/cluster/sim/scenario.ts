@@ -2,6 +2,7 @@
  * One life of a simulated cluster: it comes up, things go wrong, they stop going
  * wrong, and within half a minute all is well again.
  */
+import process from "node:process";
 import type { ClusterManager } from "../../../cluster/mod.ts";
 import { Checker, type Violation } from "./checker.ts";
 import { Clients } from "./client.ts";
@@ -92,7 +93,14 @@ export async function runScenario(
     actors: 8,
     every: scenario.every,
   });
-  await new Life(scenario, world, cluster, checker, clients).run();
+  const unhandled = (error: unknown) =>
+    checker.fail("no rejection is left unhandled", String(error));
+  process.on("unhandledRejection", unhandled);
+  try {
+    await new Life(scenario, world, cluster, checker, clients).run();
+  } finally {
+    process.off("unhandledRejection", unhandled);
+  }
   checker.settle(clients.calls);
   return {
     violation: checker.violation,
