@@ -42,6 +42,8 @@ export interface WriteOptions {
   readonly ttl?: number;
   /** Milliseconds until it gives up; 2,000 by default. */
   readonly timeout?: number;
+  /** Whether it is still to be written, looked at before each attempt; always by default. */
+  readonly isWanted?: () => boolean;
 }
 
 /** The control log of a cluster, read from its leader and written with care. */
@@ -60,13 +62,15 @@ export class Control {
 
   /** The last entry of every key of a filter, by revision. */
   async list(filter: string): Promise<ControlEntry[]> {
-    const entries: ControlEntry[] = [];
+    const entries = new Map<string, ControlEntry>();
     for (let from = 1;;) {
       const found = entryOf(
         await this.#patiently((t) => this.#log.next(from, filter, t)),
       );
-      if (found === undefined) return entries;
-      entries.push(found);
+      if (found === undefined) return [...entries.values()];
+      // What was written anew while we read comes twice: the later one counts.
+      entries.delete(found.key);
+      entries.set(found.key, found);
       from = found.revision + 1;
     }
   }
