@@ -69,6 +69,7 @@ export class Allocator {
   /** What nodes have released: generations by `family/shard`. */
   readonly #released = new Map<string, number>();
   readonly #gone = new Set<string>();
+  readonly #burying = new Set<string>();
   #roster: readonly NodeRecord[] | undefined;
   #rosterAge = 0;
   #epoch: number | undefined;
@@ -118,17 +119,33 @@ export class Allocator {
     this.compare();
   }
 
-  /** A node is dead: its record is removed, and then what it had is given away. */
+  /**
+   * A node is dead: its record is removed, and then what it had is given away.
+   *
+   * No boundary guards records: so the leader proves first that it leads. One that
+   * was cut off, with a witness or two, takes the others for dead until the moment
+   * it is back.
+   */
   async bury(node: NodeInfo): Promise<void> {
-    if (this.#epoch === undefined || this.#gone.has(node.run)) return;
-    const { discovery, log } = this.#options;
-    if (!await discovery.evict(node)) return;
-    this.#gone.add(node.run);
+    const epoch = this.#epoch;
+    const { run } = node;
+    if (epoch === undefined || this.#gone.has(run)) return;
+    if (this.#burying.has(run)) return;
+    this.#burying.add(run);
+    const { discovery, election, log } = this.#options;
+    const isWanted = () => this.#epoch === epoch;
+    try {
+      if (!await election.prove() || !isWanted()) return;
+      if (!await discovery.evict(node, isWanted) || !isWanted()) return;
+    } finally {
+      this.#burying.delete(run);
+    }
+    this.#gone.add(run);
     log({
       level: "warn",
       message: "a node is dead",
       dead: node.node,
-      run: node.run,
+      run,
     });
     this.nodesChanged();
   }

@@ -173,6 +173,21 @@ export class LeaderElection implements AsyncDisposable {
   }
 
   /**
+   * Renews the lease now, before something is done that only a leader may do and
+   * that no boundary guards.
+   *
+   * @returns Whether this node still led when this was called.
+   * @throws {StoreUnavailableError} `store_unavailable`: it could not be known.
+   */
+  prove(): Promise<boolean> {
+    return this.#serially(async () => {
+      const lease = this.#lease;
+      if (lease !== undefined) await this.#renew(lease);
+      return this.#lease === lease && this.isLeader();
+    });
+  }
+
+  /**
    * Writes below `ctl.`, as the leader.
    *
    * @param key Such as `ctl.shards.bank.account`.

@@ -195,12 +195,15 @@ export class NodeDiscovery implements AsyncDisposable {
   /**
    * Removes a node that is dead, before what it owned is given to others.
    *
+   * @param isWanted Whether it is still to be removed, looked at before each
+   * attempt; always by default.
    * @returns Whether its record is gone: then this life of it renews no more.
    */
   evict(
     { node, run }: { readonly node: string; readonly run: string },
+    isWanted: () => boolean = () => true,
   ): Promise<boolean> {
-    return this.#remove(node, run, false);
+    return this.#remove(node, run, false, isWanted);
   }
 
   /**
@@ -220,9 +223,10 @@ export class NodeDiscovery implements AsyncDisposable {
     node: string,
     run: string,
     onlyIfAbsent: boolean,
+    isWanted: () => boolean = () => true,
   ): Promise<boolean> {
     const key = `nodes.${node}`;
-    for (let tries = 0; tries < 5; tries++) {
+    for (let tries = 0; tries < 5 && isWanted(); tries++) {
       const found = await this.#control.last(key);
       const record = recordOf(found);
       if (record !== undefined && record.run !== run) return true;
@@ -232,6 +236,7 @@ export class NodeDiscovery implements AsyncDisposable {
       const revision = await this.#control.write(key, undefined, {
         expected: found?.revision ?? 0,
         ttl: this.#options.ttl,
+        isWanted,
       });
       if (revision !== undefined) return true;
     }
