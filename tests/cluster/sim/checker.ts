@@ -174,7 +174,10 @@ export class Checker implements OwnerWatch, ClientWatch {
       scheduler.now - process.disturbedAt > ILL && noise.loss < 0.1 &&
       ![...cuts].some((cut) => cut.split(">").includes(process.node));
     if (!isHealthy) return;
-    this.fail("a healthy node is not evicted", `${process.name} ${what} to ${by.name}`);
+    this.fail(
+      "a healthy node is not evicted",
+      `${process.name} ${what} to ${by.name}`,
+    );
   }
 
   #mapStored(value: unknown, by: SimProcess): void {
@@ -316,7 +319,8 @@ export class Checker implements OwnerWatch, ClientWatch {
   ): void {
     const { now } = this.#world.scheduler;
     const next = this.#newer(shard, generation);
-    const what = `${process.name} ${verb} ${id} in generation ${generation} of shard ${shard}`;
+    const what =
+      `${process.name} ${verb} ${id} in generation ${generation} of shard ${shard}`;
     if (next !== undefined && !next.seized) {
       this.fail(
         "a released shard is not served",

@@ -106,8 +106,9 @@ export class SimCluster {
 
   /** What is not yet as it should be; undefined where all is. */
   unrest(): string | undefined {
-    const { control, trace: _trace } = this.world;
+    const { control, logServer } = this.world;
     const { map } = this.#checker;
+    if (logServer === undefined) return "the log has no leader";
     if (this.running.length < this.names.length) return "a node is missing";
     const leaders = this.running.filter(({ manager }) => manager.isLeader());
     if (leaders.length !== 1) return `${leaders.length} nodes lead`;
@@ -115,7 +116,9 @@ export class SimCluster {
     const epoch = leader!.manager.leader()?.epoch;
     for (const { manager, node } of this.running) {
       const known = manager.leader();
-      if (known?.epoch !== epoch) return `${node} knows ${known?.node} as leader`;
+      if (known?.epoch !== epoch) {
+        return `${node} knows ${known?.node} as leader`;
+      }
       if (!control.last(`nodes.${node}`)?.body.includes(manager.run)) {
         return `${node} has no record`;
       }

@@ -286,7 +286,10 @@ function take(activation: Activation, commit: StoredCommit): void {
 }
 
 function keyOf(
-  { generation, shard }: { readonly generation: number; readonly shard: number },
+  { generation, shard }: {
+    readonly generation: number;
+    readonly shard: number;
+  },
 ): string {
   return `${shard}/${generation}`;
 }

@@ -182,8 +182,8 @@ export class SimProcess {
       this.#pending.add(pending);
       const expire = () => {
         // What waits in the sockets is read before anything is given up.
-        const stalled =
-          this.#world.scheduler.now - this.resumedAt < SWEEP && !isLate;
+        const stalled = this.#world.scheduler.now - this.resumedAt < SWEEP &&
+          !isLate;
         isLate = true;
         if (stalled) cancel = this.timer(SWEEP, expire);
         else pending.fail(new Fault("timeout", subject, true));

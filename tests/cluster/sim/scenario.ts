@@ -160,7 +160,7 @@ class Life {
 
   async run(): Promise<void> {
     const { faults, isOrderly } = this.#scenario;
-    await this.#rest("it comes up", BOUND);
+    await this.#rest("all is up", BOUND);
     let hasStarted = false;
     this.#clients.start().then(() => hasStarted = true);
     await this.#pass(1_000);
@@ -176,12 +176,6 @@ class Life {
     const healed = Math.max(0, ...faults.map(({ at, ms }) => at + ms));
     await this.#pass(began + healed - this.#world.scheduler.now);
     await this.#rest("all is well again", BOUND);
-    // And it stays so.
-    const { map } = this.#checker;
-    await this.#pass(2_000);
-    if (this.#checker.map !== map && !this.#isOver) {
-      this.#checker.fail("nothing moves when all is well", "a map was written");
-    }
     this.#clients.end();
     await this.#pass(11_000, () => this.#clients.open === 0);
     if (isOrderly && this.#checker.seized > seized) {
@@ -200,16 +194,21 @@ class Life {
     await this.#world.scheduler.run(until, () => this.#isOver || isOver());
   }
 
+  /** Waits until all is well and has stayed so for a while. */
   async #rest(what: string, bound: number): Promise<void> {
-    const until = this.#world.scheduler.now + bound;
+    const { scheduler, trace } = this.#world;
+    const until = scheduler.now + bound;
+    let since = scheduler.now;
+    let { map } = this.#checker;
     while (!this.#isOver) {
       const unrest = this.#cluster.unrest();
-      if (unrest === undefined) {
-        this.#world.trace.add("world", what);
-        return;
+      if (unrest !== undefined || this.#checker.map !== map) {
+        since = scheduler.now;
+        ({ map } = this.#checker);
       }
-      if (this.#world.scheduler.now >= until) {
-        return this.#checker.fail(what, unrest);
+      if (scheduler.now - since >= STAYS) return trace.add("world", what);
+      if (scheduler.now >= until) {
+        return this.#checker.fail(what, unrest ?? "maps are written");
       }
       await this.#pass(250);
     }
@@ -261,3 +260,5 @@ function durationOf(dice: Dice, kind: FaultKind): number {
 const ORDERLY: readonly FaultKind[] = ["stop", "drain", "join", "jump"];
 /** Milliseconds within which all has to be well again. */
 const BOUND = 30_000;
+/** Milliseconds that all has to stay well. */
+const STAYS = 1_500;

@@ -28,7 +28,9 @@ export class Trace {
 
   /** Writes down what `who` did, or what happened to it. */
   add(who: string, what: string): void {
-    const line = `${this.#now().toFixed(1).padStart(9)} ${who.padEnd(8)} ${what}`;
+    const line = `${this.#now().toFixed(1).padStart(9)} ${
+      who.padEnd(8)
+    } ${what}`;
     let hash = this.#hash;
     for (let i = 0; i < line.length; i++) {
       hash = Math.imul(hash ^ line.charCodeAt(i), 0x01000193);

@@ -4,7 +4,7 @@
  */
 import type { ClusterPorts } from "../../../cluster/mod.ts";
 import { noLeader, SimControl } from "./control_log.ts";
-import { type Subscription, SimMessenger } from "./messenger.ts";
+import { SimMessenger, type Subscription } from "./messenger.ts";
 import { type Connection, SimProcess } from "./process.ts";
 import { type Dice, diceOf, Scheduler } from "./scheduler.ts";
 import { Trace } from "./trace.ts";
