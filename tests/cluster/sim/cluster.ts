@@ -123,10 +123,11 @@ export class SimCluster {
         return `${node} has no record`;
       }
     }
+    const byRun = new Map(this.running.map((it) => [it.manager.run, it]));
     const loads = new Map(this.running.map(({ node }) => [node, 0]));
     for (let shard = 0; shard < 256; shard++) {
       const { generation, node, run } = map.at(shard);
-      const owner = this.running.find(({ manager }) => manager.run === run);
+      const owner = byRun.get(run);
       if (owner === undefined) return `shard ${shard} is ${node}'s (${run})`;
       const held = owner.manager.held(TYPE, shard);
       if (held?.generation !== generation) {

@@ -233,9 +233,9 @@ export class SimControl {
 
 /** Whether a filter, exact or with `>` at its end, matches a key. */
 export function matches(filter: string, key: string): boolean {
-  return filter.endsWith(">")
-    ? key.startsWith(filter.slice(0, -1))
-    : filter === key;
+  if (filter === key) return true;
+  const end = filter.length - 1;
+  return filter[end] === ">" && key.startsWith(filter.slice(0, end));
 }
 
 /** The error of a server that knows no leader of the log. */

@@ -26,6 +26,11 @@ export interface Connection {
   life: number;
 }
 
+interface Timer {
+  /** Undefined when it was cancelled. */
+  run: (() => void) | undefined;
+}
+
 interface Pending {
   readonly subject: string;
   readonly fail: (error: unknown) => void;
@@ -85,13 +90,7 @@ export class SimProcess {
       monotonic: () => scheduler.now + started,
       timer: (ms, run) => {
         this.#armed++;
-        return this.timer(ms, () => {
-          const { calls } = this;
-          const armed = this.#armed;
-          run();
-          // All it did was to set itself again.
-          scheduler.calm = this.calls === calls && this.#armed === armed + 1;
-        });
+        return this.timer(ms, run);
       },
     };
   }
@@ -108,22 +107,10 @@ export class SimProcess {
 
   /** Runs something in this process after a time. */
   timer(ms: number, run: () => void): CancelTimer {
-    let isCancelled = false;
-    const fire = () => {
-      if (!isCancelled) run();
-    };
-    const cancel = this.#world.scheduler.after(
-      ms + this.#world.dice.next(),
-      () => {
-        if (!this.alive) return;
-        if (this.isFrozen) this.#timers.push(fire);
-        else fire();
-      },
-    );
-    return () => {
-      isCancelled = true;
-      cancel();
-    };
+    const timer: Timer = { run };
+    const { dice, scheduler } = this.#world;
+    scheduler.after(ms + dice.next(), () => this.#due(timer));
+    return () => timer.run = undefined;
   }
 
   /** Runs what has come in over the network, or when it goes on. */
@@ -288,6 +275,20 @@ export class SimProcess {
         });
       });
     }
+  }
+
+  #due(timer: Timer): void {
+    const { scheduler } = this.#world;
+    if (!this.alive || timer.run === undefined) {
+      scheduler.calm = true;
+      return;
+    }
+    if (this.isFrozen) return void this.#timers.push(() => this.#due(timer));
+    const { calls } = this;
+    const armed = this.#armed;
+    timer.run();
+    // All it did was to set itself again.
+    scheduler.calm = this.calls === calls && this.#armed === armed + 1;
   }
 
   #later(run: () => void, isTimer: boolean): void {

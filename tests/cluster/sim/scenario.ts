@@ -3,6 +3,7 @@
  * wrong, and within half a minute all is well again.
  */
 import process from "node:process";
+import { setImmediate } from "node:timers";
 import type { ClusterManager } from "../../../cluster/mod.ts";
 import { Checker, type Violation } from "./checker.ts";
 import { Clients } from "./client.ts";
@@ -68,7 +69,7 @@ export function scenarioOf(
     isDouble: servers === 3 && dice.chance(0.5),
     ttl: dice.pick([3_000, 6_000, 15_000]),
     faults: faultsOf(dice, allowed, isOrderly),
-    every: dice.pick([150, 400]),
+    every: dice.pick([200, 600]),
     isOrderly,
   };
 }
@@ -98,6 +99,8 @@ export async function runScenario(
   process.on("unhandledRejection", unhandled);
   try {
     await new Life(scenario, world, cluster, checker, clients).run();
+    // Whoever did not catch what failed is found out now.
+    await new Promise((resolve) => setImmediate(resolve));
   } finally {
     process.off("unhandledRejection", unhandled);
   }

@@ -3,13 +3,12 @@
  * and the events run one by one. Between two of them the promises that the first
  * one settled run to their end, as they would on an idle machine.
  *
- * Promises are waited for with `setImmediate`, which no microtask outlives. At 2
- * to 5 µs it is most of what an event costs; so an event that says it was *calm*
- * (a timer that only set itself again) does without, and what it may have left
- * runs with the next one.
+ * Promises are waited for with `process.nextTick`, which comes when no microtask is
+ * left, in both runtimes: 1 to 2 µs, a third of what `setImmediate` takes. An event
+ * that says it was *calm* (a timer that only set itself again) does without, and
+ * what it may have left runs with the next one.
  */
-import { setImmediate } from "node:timers";
-import type { CancelTimer } from "../../../event/mod.ts";
+import process from "node:process";
 
 /** Numbers that are the same for the same seed. */
 export interface Dice {
@@ -47,7 +46,7 @@ export function diceOf(seed: number): Dice {
 interface Event {
   readonly due: number;
   readonly order: number;
-  run: (() => void) | undefined;
+  readonly run: () => void;
 }
 
 /** The events of a world, in the order of their time. */
@@ -62,14 +61,8 @@ export class Scheduler {
   #order = 0;
 
   /** Runs something later; of what is due at the same moment, what came first. */
-  after(ms: number, run: () => void): CancelTimer {
-    const event: Event = {
-      due: this.now + Math.max(0, ms),
-      order: this.#order++,
-      run,
-    };
-    this.#push(event);
-    return () => event.run = undefined;
+  after(ms: number, run: () => void): void {
+    this.#push({ due: this.now + Math.max(0, ms), order: this.#order++, run });
   }
 
   /** Moves time on, until it is later than `until` or `isOver`. */
@@ -82,12 +75,10 @@ export class Scheduler {
         return;
       }
       this.#pop();
-      const { run } = event;
-      if (run === undefined) continue;
       this.now = event.due;
       this.count++;
       this.calm = false;
-      run();
+      event.run();
       if (!this.calm) await settled();
     }
   }
@@ -128,7 +119,7 @@ function isBefore(one: Event, other: Event): boolean {
     (one.due === other.due && one.order < other.order);
 }
 
-/** Every promise that can run has run. */
+/** Waits until every promise that can run has run. */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => process.nextTick(resolve));
 }
