@@ -7,7 +7,9 @@
  * middle leaves a map, and the next one compares again.
  *
  * - A shard without owner, or whose owner is gone, is given away at once. The
- *   latter is *seized*: the former owner may not know.
+ *   latter is *seized*: the former owner may not know. That is remembered when the
+ *   shard is handed over later: what its next owner never touched, an append of the
+ *   one before may still reach.
  * - A shard that is to move is asked for, again and again with each probe, until
  *   its owner says that it has released it. Then it is given away in the next
  *   generation. After five seconds it is seized.
@@ -299,18 +301,18 @@ export class Allocator {
       const entry = map.at(shard);
       const { generation, node, run } = entry;
       const to = wanted === undefined ? undefined : byName.get(wanted);
-      const give = (seized: boolean) =>
+      const give = (fence: number) =>
         changes.set(shard, {
           node: to?.node,
           run: to?.run ?? "",
           generation: generation + 1,
-          seized,
+          fence,
         });
       const key = `${map.family}/${shard}`;
       if (node === undefined) {
-        if (to !== undefined) give(entry.seized);
-      } else if (!runs.has(run)) give(true);
-      else if (this.#released.get(key) === generation) give(false);
+        if (to !== undefined) give(entry.fence);
+      } else if (!runs.has(run)) give(generation + 1);
+      else if (this.#released.get(key) === generation) give(entry.fence);
       else if (to?.run === run) this.#orders.delete(key);
       else {
         const order = this.#orders.get(key);
@@ -318,7 +320,7 @@ export class Allocator {
           this.#orders.set(key, { run, generation, since: now });
           poked.add(run);
           this.#later(OVERDUE + 50);
-        } else if (now - order.since >= OVERDUE) give(true);
+        } else if (now - order.since >= OVERDUE) give(generation + 1);
       }
     }
     return changes;
