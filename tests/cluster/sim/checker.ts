@@ -73,8 +73,9 @@ export class Checker implements OwnerWatch, ClientWatch {
 
   /** Keeps a broken promise. */
   fail(rule: string, what: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = { rule, what };
     this.#world.trace.add("VIOLATED", `${rule}: ${what}`);
-    this.violation ??= { rule, what };
   }
 
   // ---- the control log ----
@@ -190,7 +191,7 @@ export class Checker implements OwnerWatch, ClientWatch {
     for (let shard = 0; shard < 256; shard++) {
       const [was, is] = [this.#map.at(shard), next.at(shard)];
       const isSame = was.generation === is.generation && was.run === is.run &&
-        was.seized === is.seized;
+        was.fence === is.fence;
       if (isSame) continue;
       if (is.generation <= was.generation) {
         this.fail(
@@ -198,7 +199,9 @@ export class Checker implements OwnerWatch, ClientWatch {
           `${by.name} gave shard ${shard} from ${was.generation} to ${is.generation}`,
         );
       }
-      const { generation, seized } = is;
+      const { generation } = is;
+      const seized = is.fence === generation;
+      if (is.fence < was.fence) this.fail("fences stay", `shard ${shard}`);
       this.#given[shard]!.push({ generation, seized, at: now });
       if (was.run === "") continue;
       changed.push(`${shard}:${was.run}>${is.run}${seized ? "!" : ""}`);
@@ -267,16 +270,11 @@ export class Checker implements OwnerWatch, ClientWatch {
     }
     const answered = this.#answered.get(actor) ?? 0;
     if (generation < answered) {
-      const isFenced = list.some((other) =>
-        other.generation >= answered && other.sequence <= commit.expected
+      this.fail(
+        "what a new owner answered is not contradicted",
+        `${by.name} stored ${actor}@${version} in generation ${generation} ` +
+          `after an answer in ${answered}`,
       );
-      if (!isFenced) {
-        this.fail(
-          "what a new owner answered is not contradicted",
-          `${by.name} stored ${actor}@${version} in generation ${generation} ` +
-            `after an answer in ${answered}`,
-        );
-      }
     }
     const next = this.#newer(shardOfCommit(commit), generation);
     if (next !== undefined && !next.seized) {

@@ -1,8 +1,8 @@
 /**
  * A small runtime of actors on top of a cluster, by the rules that a real one
  * follows: it answers only for shards that it holds at the moment of the answer,
- * puts a commit of its own into the log of an actor that was seized before it
- * answers anything, appends behind what it has read, answers after the log has,
+ * puts a commit into the log of an actor that has none since its shard was seized
+ * before it answers anything, appends behind what it has read, answers after the log has,
  * and releases a shard when nothing of it runs any more and the outcome of every
  * append is known.
  */
@@ -46,7 +46,8 @@ interface Activation {
   readonly generation: number;
   version: number;
   sequence: number;
-  isFenced: boolean;
+  /** The latest generation that has a commit. */
+  newest: number;
   /** Versions by command; what was rejected has the version it was rejected at. */
   readonly outcomes: Map<string, { version: number; isEvent: boolean }>;
 }
@@ -109,6 +110,8 @@ export class Owner {
       if (ask.kind !== "query") await this.#pause(this.#world.dice.int(20));
       const held = this.#held(ask);
       if (held === undefined || activation === undefined) break;
+      // A later owner has written: this one does not know yet that it is none.
+      if (activation.newest > ask.generation) break;
       const reply = await this.#decide(ask, held, activation, until);
       if (reply !== undefined) return reply;
       this.#activations.delete(ask.actor);
@@ -123,7 +126,7 @@ export class Owner {
     activation: Activation,
     until: number,
   ): Promise<Reply | undefined> {
-    const needsFence = held.seized && this.fences && !activation.isFenced;
+    const needsFence = this.fences && activation.newest < held.fence;
     const known = activation.outcomes.get(ask.id);
     const isNew = known === undefined && ask.kind === "command";
     const isStored = isNew ||
@@ -196,7 +199,7 @@ export class Owner {
           generation: ask.generation,
           version: 0,
           sequence: 0,
-          isFenced: false,
+          newest: 0,
           outcomes: new Map(),
         };
         for (const commit of commits) take(activation, commit);
@@ -279,7 +282,7 @@ function take(activation: Activation, commit: StoredCommit): void {
   const { command, generation, isEvent, sequence, version } = commit;
   activation.version = version;
   activation.sequence = sequence;
-  if (generation >= activation.generation) activation.isFenced = true;
+  activation.newest = Math.max(activation.newest, generation);
   if (command !== undefined) {
     activation.outcomes.set(command, { version, isEvent });
   }

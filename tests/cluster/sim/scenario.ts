@@ -69,7 +69,7 @@ export function scenarioOf(
     isDouble: servers === 3 && dice.chance(0.5),
     ttl: dice.pick([3_000, 6_000, 15_000]),
     faults: faultsOf(dice, allowed, isOrderly),
-    every: dice.pick([200, 600]),
+    every: dice.pick([150, 400]),
     isOrderly,
   };
 }
