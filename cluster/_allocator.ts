@@ -218,6 +218,11 @@ export class Allocator {
 
   async #compare(epoch: number): Promise<void> {
     const { discovery, election, shards } = this.#options;
+    // A plan starts from the map that it replaces, and not from an older one.
+    if (shards.revision < (election.boundary ?? 0)) {
+      await shards.refresh();
+      if (shards.revision < (election.boundary ?? 0)) return this.#soon();
+    }
     const age = this.#rosterAge;
     const roster = this.#roster ?? await discovery.list();
     if (election.epoch !== epoch) return;
@@ -249,6 +254,13 @@ export class Allocator {
   async #redo(): Promise<void> {
     // Something is in the log that this leader did not know of.
     await this.#options.shards.refresh();
+    await this.#soon();
+  }
+
+  /** Compares again: what was read was not enough, or out of the past. */
+  async #soon(): Promise<void> {
+    const { clock } = this.#ports;
+    await new Promise<void>((resolve) => clock.timer(AGAIN, resolve));
     this.nodesChanged();
   }
 
@@ -339,6 +351,8 @@ export class Allocator {
 
 /** Milliseconds between two looks at the nodes. */
 const POLL = 5_000;
+/** Milliseconds until the log is read again. */
+const AGAIN = 20;
 /** Milliseconds until it is tried again. */
 const RETRY = 200;
 /** Milliseconds after which a shard that was asked for is seized. */

@@ -126,6 +126,14 @@ export class LeaderElection implements AsyncDisposable {
     return this.isLeader() ? this.#lease!.epoch : undefined;
   }
 
+  /**
+   * The last sequence below `ctl.`: what this leader writes next is stored only
+   * behind that. Undefined where it does not lead.
+   */
+  get boundary(): number | undefined {
+    return this.isLeader() ? this.#lease!.boundary : undefined;
+  }
+
   /** Looks who leads, and takes the lease where nobody does. */
   async start(): Promise<void> {
     this.#stopWatching = this.#control.watch("leader", (entry) => {
