@@ -127,8 +127,10 @@ export class Allocator {
    * No boundary guards records: so the leader proves first that it leads. One that
    * was cut off, with a witness or two, takes the others for dead until the moment
    * it is back.
+   *
+   * @param known Something was written at that revision by or about this life of it.
    */
-  async bury(node: NodeInfo): Promise<void> {
+  async bury(node: NodeInfo, known: number): Promise<void> {
     const epoch = this.#epoch;
     const { run } = node;
     if (epoch === undefined || this.#gone.has(run)) return;
@@ -138,7 +140,7 @@ export class Allocator {
     const isWanted = () => this.#epoch === epoch;
     try {
       if (!await election.prove() || !isWanted()) return;
-      if (!await discovery.evict(node, isWanted) || !isWanted()) return;
+      if (!await discovery.evict(node, known, isWanted) || !isWanted()) return;
     } finally {
       this.#burying.delete(run);
     }
@@ -285,7 +287,8 @@ export class Allocator {
     for (const [run, node] of map.runs) {
       if (roster.some((record) => record.run === run)) continue;
       if (this.#gone.has(run)) continue;
-      if (!await this.#options.discovery.isGone(node, run)) return false;
+      const { discovery } = this.#options;
+      if (!await discovery.isGone(node, run, map.revision)) return false;
       this.#gone.add(run);
     }
     return true;
