@@ -36,6 +36,8 @@ export class SimCluster {
   readonly names: string[] = [];
   /** Nodes whose process runs. */
   readonly running: SimNode[] = [];
+  /** Nodes that were ended and are to come back. */
+  awaited = 0;
   readonly #log: SimEventLog;
   readonly #checker: Checker;
   readonly #options: SimClusterOptions;
@@ -75,8 +77,11 @@ export class SimCluster {
 
   /** SIGKILL. */
   kill(process: SimProcess, restartAfter: number): void {
-    this.#remove(process);
-    this.world.scheduler.after(restartAfter, () => this.#start(process.node));
+    const node = this.running.find((node) => node.process === process);
+    if (node === undefined) return; // somebody else has
+    if (!node.isLeaving) this.awaited++;
+    node.isLeaving = true;
+    this.#restart(process, restartAfter, () => this.awaited--);
   }
 
   /** SIGTERM. */
@@ -84,6 +89,7 @@ export class SimCluster {
     const node = this.running.find((node) => node.process === process);
     if (node === undefined || node.isLeaving || !node.isStarted) return;
     node.isLeaving = true;
+    this.awaited++;
     process.disturbed();
     node.manager.stop().then(() => {
       this.world.trace.add(process.name, "has left");
@@ -190,14 +196,18 @@ export class SimCluster {
       () => it.isStarted = true,
       (error) => {
         this.world.trace.add(process.name, `cannot start: ${error.message}`);
-        this.kill(process, 1_000);
+        if (process.alive) this.#restart(process, 1_000, () => {});
       },
     );
   }
 
-  #remove(process: SimProcess): void {
+  #restart(process: SimProcess, ms: number, done: () => void): void {
     process.end();
     const index = this.running.findIndex((node) => node.process === process);
     if (index >= 0) this.running.splice(index, 1);
+    this.world.scheduler.after(ms, () => {
+      done();
+      this.#start(process.node);
+    });
   }
 }

@@ -200,7 +200,8 @@ class Life {
   /** Waits until all is well and has stayed so for a while. */
   async #rest(what: string, bound: number): Promise<void> {
     const { scheduler, trace } = this.#world;
-    const until = scheduler.now + bound;
+    let until = scheduler.now + bound;
+    const last = until + LONGEST;
     let since = scheduler.now;
     let { map } = this.#checker;
     while (!this.#isOver) {
@@ -210,7 +211,9 @@ class Life {
         ({ map } = this.#checker);
       }
       if (scheduler.now - since >= STAYS) return trace.add("world", what);
-      if (scheduler.now >= until) {
+      // Who leaves in order may have been kept from it.
+      if (this.#cluster.awaited > 0) until = scheduler.now + bound;
+      if (scheduler.now >= Math.min(until, last)) {
         return this.#checker.fail(what, unrest ?? "maps are written");
       }
       await this.#pass(250);
@@ -263,5 +266,7 @@ function durationOf(dice: Dice, kind: FaultKind): number {
 const ORDERLY: readonly FaultKind[] = ["stop", "drain", "join", "jump"];
 /** Milliseconds within which all has to be well again. */
 const BOUND = 30_000;
+/** Milliseconds that nodes may take to leave and come back. */
+const LONGEST = 120_000;
 /** Milliseconds that all has to stay well. */
 const STAYS = 1_500;
