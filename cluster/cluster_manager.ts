@@ -502,7 +502,9 @@ export class ClusterManager implements AsyncDisposable {
 
   #dead(parts: Parts, target: NodeInfo): void {
     if (parts.election.isLeader()) {
-      parts.allocator.bury(target).catch((error) => this.#tell(error));
+      const { nodesRevision } = parts.shards;
+      parts.allocator.bury(target, nodesRevision)
+        .catch((error) => this.#tell(error));
     }
   }
 
@@ -648,6 +650,8 @@ export class ClusterManager implements AsyncDisposable {
     this.#lookingFor = leader.run;
     try {
       await this.#replace(parts, leader);
+    } catch (error) {
+      this.#tell(error); // what is left to do is done by the next look
     } finally {
       this.#lookingFor = "";
     }
@@ -660,8 +664,13 @@ export class ClusterManager implements AsyncDisposable {
     const verdict = await detector.investigate(target);
     if (this.#stopped || election.leader?.run !== leader.run) return;
     if (verdict === "alive") this.#heardLeader = parts.ports.clock.monotonic();
-    if (verdict !== "dead" || !parts.discovery.isValid) return;
-    if (await election.preempt(leader.run)) await parts.allocator.bury(target);
+    if (verdict !== "dead") return;
+    // It may be the one that was away, and that the others have given up.
+    if (await parts.discovery.prove() !== true) return;
+    if (this.#stopped || election.leader?.run !== leader.run) return;
+    if (await election.preempt(leader.run)) {
+      await parts.allocator.bury(target, leader.epoch);
+    }
   }
 
   #tell(error: unknown): void {

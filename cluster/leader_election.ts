@@ -128,6 +128,14 @@ export class LeaderElection implements AsyncDisposable {
     return this.isLeader() ? this.#lease!.epoch : undefined;
   }
 
+  /**
+   * The last sequence below `ctl.`: what this leader writes next is stored only
+   * behind that. Undefined where it does not lead.
+   */
+  get boundary(): number | undefined {
+    return this.isLeader() ? this.#lease!.boundary : undefined;
+  }
+
   /** Looks who leads, and takes the lease where nobody does. */
   async start(): Promise<void> {
     this.#stopWatching = this.#control.watch("leader", (entry) => {
@@ -158,15 +166,35 @@ export class LeaderElection implements AsyncDisposable {
    *
    * @param run Which life of it.
    * @returns Whether this node leads now.
+   * @throws {StoreUnavailableError} `store_unavailable`: it could not be known.
    */
   preempt(run: string): Promise<boolean> {
     return this.#serially(async () => {
       if (this.#lease !== undefined) return this.isLeader();
       if (!this.#stands) return false;
-      const entry = await this.#look();
-      if (leaderOf(entry)?.run === run) await this.#take(entry);
-      this.#plan();
+      try {
+        const entry = await this.#look();
+        if (leaderOf(entry)?.run === run) await this.#take(entry);
+      } finally {
+        // Also where the lease was taken and the rest of it failed.
+        this.#plan();
+      }
       return this.isLeader();
+    });
+  }
+
+  /**
+   * Renews the lease now, before something is done that only a leader may do and
+   * that no boundary guards.
+   *
+   * @returns Whether this node still led when this was called.
+   * @throws {StoreUnavailableError} `store_unavailable`: it could not be known.
+   */
+  prove(): Promise<boolean> {
+    return this.#serially(async () => {
+      const lease = this.#lease;
+      if (lease !== undefined) await this.#renew(lease);
+      return this.#lease === lease && this.isLeader();
     });
   }
 
