@@ -28,6 +28,7 @@ import {
   type CommandOwner,
   CommandRunner,
   type CommandSurroundings,
+  inGeneration,
 } from "./_command.ts";
 import { ReaderContext } from "./_context.ts";
 import { handlerFailed, isThenable } from "./_decision.ts";
@@ -39,10 +40,23 @@ import { quarantine, type Replayed } from "./_replay.ts";
 import { Replica } from "./_replica.ts";
 import { Snapshotter } from "./_snapshotter.ts";
 
+/** By what right a shard is a process's. */
+export interface Tenure {
+  /** The shard's generation, kept with each commit; undefined where there is none. */
+  readonly generation: number | undefined;
+  /**
+   * The generation in which the shard was last seized, 0 for never. An owner before
+   * that may still have an append under way, which counts unless a commit of that
+   * generation or a later one stands in its place: so one has to, before anything
+   * is answered.
+   */
+  readonly fence: number;
+}
+
 /** What an activation needs of the process it lives in. */
 export interface Surroundings extends CommandSurroundings {
-  /** Whether a commit has to come before the first answer of an actor. */
-  mustFence(address: ActorAddress): boolean;
+  /** By what right an actor's shard is this process's. */
+  tenure(address: ActorAddress): Tenure;
   /** Whether it is unknown what became of an append to it. */
   isInDoubt(address: ActorAddress): boolean;
   /** It became unknown, or is known now. */
@@ -72,6 +86,7 @@ export class Activation implements CommandOwner {
   #isPumping = false;
   #isGathering = false;
   #isRetired = false;
+  readonly #tenure: Tenure;
   #isInDoubt: boolean;
   #onDrained: (() => void) | undefined;
   #quarantine: { error: QuarantinedError; until: number } | undefined;
@@ -94,7 +109,10 @@ export class Activation implements CommandOwner {
       this,
     );
     this.#isInDoubt = env.isInDoubt(address);
-    this.#runner.mustWrite = this.#isInDoubt || env.mustFence(address);
+    this.#tenure = env.tenure(address);
+    this.#runner.generation = this.#tenure.generation;
+    // Whether it has to is known when it is loaded.
+    this.#runner.mustWrite = this.#isInDoubt || this.#tenure.fence > 0;
     this.lastUsed = env.clock.monotonic();
   }
 
@@ -293,6 +311,7 @@ export class Activation implements CommandOwner {
         expectedVersion: this.#replica.position,
         fence: true,
         timeout: SETTLE_TIMEOUT,
+        ...inGeneration(this.#tenure.generation),
       });
     } catch (error) {
       // Whoever else wrote has settled it.
@@ -315,6 +334,9 @@ export class Activation implements CommandOwner {
     try {
       this.#snapshotter.version = await this.#replica.load();
       this.#isLoaded = true;
+      const { generation = 0 } = this.#replica.position;
+      this.#runner.mustWrite &&= this.#isInDoubt ||
+        generation < this.#tenure.fence;
       this.#quarantine = undefined;
       this.#pause = FIRST_PAUSE;
     } catch (error) {

@@ -70,10 +70,19 @@ export interface CommandOwner {
   onNotFenced(error: unknown): void;
 }
 
+/** The option of an append that names the generation it is written in. */
+export function inGeneration(
+  generation: number | undefined,
+): { readonly generation?: number } {
+  return generation === undefined ? {} : { generation };
+}
+
 /** Runs the commands of one actor. */
 export class CommandRunner {
   /** Whether a commit has to come before the next answer. */
   mustWrite = false;
+  /** The generation of the shard, kept with each commit. */
+  generation: number | undefined;
   readonly #env: CommandSurroundings;
   readonly #definition: AnyActor;
   readonly #replica: Replica;
@@ -280,6 +289,7 @@ export class CommandRunner {
       expectedVersion: group.behind,
       commands: records,
       timeout: Math.max(1, Math.ceil(deadline - now)),
+      ...inGeneration(this.generation),
     };
     this.#env.store.append(
       group.behind.actorId,

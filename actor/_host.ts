@@ -15,7 +15,7 @@ import {
   type QuarantinedError,
 } from "../event/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
-import { Activation, type Surroundings } from "./_activation.ts";
+import { Activation, type Surroundings, type Tenure } from "./_activation.ts";
 import type { Call } from "./_call.ts";
 import type { Refer } from "./_context.ts";
 import { Deadlines } from "./_deadlines.ts";
@@ -42,11 +42,10 @@ export interface HostOptions {
   /** Makes references for handlers. */
   readonly refer: Refer;
   /**
-   * Whether the first use of each actor of a shard has to put a commit into its
-   * log before anything is answered, as another node may still believe that the
-   * shard is its own. Asked when an actor comes into memory; never, by default.
+   * By what right a shard is this process's. Asked when an actor comes into memory;
+   * by default nobody else can have it.
    */
-  readonly mustFence?: (type: string, shard: number) => boolean;
+  readonly tenure?: (type: string, shard: number) => Tenure;
 }
 
 /** What a host has done and holds. */
@@ -76,7 +75,7 @@ export class Host implements Surroundings {
   readonly #log: Log;
   readonly #max: number;
   readonly #alone: boolean;
-  readonly #mustFence: (type: string, shard: number) => boolean;
+  readonly #tenure: (type: string, shard: number) => Tenure;
   readonly #deadlines: Deadlines;
   /** Actors with an append of which nobody knows what became of it. */
   readonly #inDoubt = new Set<string>();
@@ -104,7 +103,7 @@ export class Host implements Surroundings {
     this.#log = options.log;
     this.#max = options.maxActivations;
     this.#alone = options.alone;
-    this.#mustFence = options.mustFence ?? (() => false);
+    this.#tenure = options.tenure ?? (() => ALONE);
     this.#deadlines = new Deadlines(options.clock);
     this.definitions = definitionsByType(options.actors);
     this.#sweepEvery = Math.max(
@@ -221,9 +220,9 @@ export class Host implements Surroundings {
     });
   }
 
-  /** As {@link Surroundings.mustFence}. */
-  mustFence({ shard, type }: ActorAddress): boolean {
-    return this.#mustFence(type, shard);
+  /** As {@link Surroundings.tenure}. */
+  tenure({ shard, type }: ActorAddress): Tenure {
+    return this.#tenure(type, shard);
   }
 
   /** As {@link Surroundings.isInDoubt}. */
@@ -350,6 +349,8 @@ export class Host implements Surroundings {
     );
   }
 }
+
+const ALONE: Tenure = Object.freeze({ generation: undefined, fence: 0 });
 
 /** Snapshots of actors that have left, written at the same time. */
 const WRITERS = 64;

@@ -152,7 +152,9 @@ export class Aether implements AsyncDisposable {
         log,
         maxActivations: own.maxActivations,
         alone: connection === undefined,
-        mustFence: (type, shard) => cluster?.mustFence(type, shard) ?? false,
+        ...(connection === undefined ? {} : {
+          tenure: (type: string, shard: number) => cluster!.tenure(type, shard),
+        }),
         refer: (...args) => router.refer(...args),
       });
       const cluster: Cluster | undefined = connection === undefined

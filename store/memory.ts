@@ -383,7 +383,13 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
     }
     const trail = actor.sequences.slice(-1 - TRAIL_LENGTH).reverse();
     const version = this.#versionBehind(actor, actor.sequences.length - 1);
-    return { actorId: address.id, version, trail };
+    const { generation } = this.#commitAt(trail[0]!);
+    return {
+      actorId: address.id,
+      version,
+      trail,
+      ...(generation === undefined ? {} : { generation }),
+    };
   }
 
   /** The version behind a message of an actor; read from it where it is not sure. */

@@ -32,6 +32,11 @@ export interface ActorPosition {
   readonly version: number;
   /** Sequences of its last commits, newest first, at most 17; empty where it has none. */
   readonly trail: readonly number[];
+  /**
+   * The generation of the shard in which its last commit was written; absent where
+   * the writer named none.
+   */
+  readonly generation?: number;
 }
 
 /**
@@ -60,6 +65,11 @@ export interface AppendOptions extends CallOptions {
    * version: it fences out whoever still holds the position before it.
    */
   readonly fence?: boolean;
+  /**
+   * The generation of the shard in which its owner writes: a whole number from 1,
+   * kept with the commit.
+   */
+  readonly generation?: number;
 }
 
 /** What an append did. */
@@ -130,6 +140,8 @@ export interface StoredCommit {
   readonly events: readonly StoredEvent[];
   /** The commands it answers. */
   readonly commands: readonly CommandRecord[];
+  /** The generation of the shard in which it was written; absent for none. */
+  readonly generation?: number;
   /** When the store took it, milliseconds since 1970. */
   readonly at: number;
 }

@@ -141,6 +141,36 @@ export function testFences(suite: Suite): void {
       assert.deepEqual(last.map((event) => event.version), [4, 3]);
     });
 
+    suite.test("the generation a commit is written in is kept with it", async (t) => {
+      const first = await t.store.append("account-ada", deposits(1), {
+        generation: 3,
+      });
+      const fence = await t.store.append("account-ada", [], {
+        fence: true,
+        generation: 4,
+      });
+      assert.equal(first.position.generation, 3);
+      for (const store of [t.store, await t.another()]) {
+        const loaded = await store.load("account-ada");
+        assert.deepEqual(
+          loaded.commits.map((commit) => commit.generation),
+          [3, 4],
+        );
+        assert.equal(loaded.position.generation, 4);
+        assert.deepEqual(loaded.position, fence.position);
+      }
+      const plain = await t.store.append("account-ada", deposits(2));
+      assert.equal(plain.position.generation, undefined);
+      const loaded = await (await t.another()).load("account-ada");
+      assert.equal(loaded.position.generation, undefined);
+      for (const generation of [0, -1, 1.5, NaN]) {
+        await assert.rejects(
+          t.store.append("account-ada", deposits(1), { generation }),
+          { code: "invalid_argument" },
+        );
+      }
+    });
+
     suite.test("with events beside it, `fence` changes nothing", async ({ store }) => {
       const { version } = await store.append("account-ada", deposits(1), {
         fence: true,
