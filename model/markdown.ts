@@ -262,7 +262,10 @@ function table(
   if (rows.length === 0) return "";
   const used = head.map((_, column) => rows.some((row) => row[column] !== ""));
   const line = (cells: readonly string[]) =>
-    `| ${cells.filter((_, column) => used[column]).join(" | ")} |`;
+    `| ${
+      cells.filter((_, column) => used[column])
+        .map((cell) => cell.replaceAll(/(?<!\\)\|/g, "\\|")).join(" | ")
+    } |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)]
     .join("\n");
 }
@@ -284,6 +287,6 @@ function code(text: string): string {
   );
   const fence = "`".repeat(longest + 1);
   const space = longest > 0 ? " " : "";
-  const safe = text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|");
+  const safe = text.replaceAll(/\s+/g, " ");
   return `${fence}${space}${safe}${space}${fence}`;
 }

@@ -123,16 +123,17 @@ const MOST_FRAMES = 999;
 /** Frames in the order of the story; each slice starts with a frame that resets the flow. */
 function eventModel(model: Model, board: Board): string {
   const frames: string[] = [];
+  const last = new Map<string, string>();
   const frame = (kind: string, note: Note, sources?: readonly string[]) => {
     const number = String(frames.length + 1).padStart(2, "0");
     const reset = sources !== undefined;
     const from = (sources ?? []).map((source) => ` ->> ${source}`).join("");
+    last.set(LATEST, number);
     frames.push(
       `${reset ? "rf" : "tf"} ${number} ${kind} ${identifier(note)}${from}`,
     );
     return number;
   };
-  const last = new Map<string, string>();
   for (const step of storyOf(model, board)) {
     if (step.note.kind === "command") commandFrames(step, frame, last);
     else if (step.note.kind === "policy") policyFrames(step, frame, last);
@@ -147,6 +148,9 @@ function eventModel(model: Model, board: Board): string {
   }
   return ["eventmodeling", "", ...frames].join("\n") + "\n";
 }
+
+/** Under which the frame that was written last is kept: no note has this id. */
+const LATEST = "";
 
 type Frame = (
   kind: string,
@@ -180,8 +184,10 @@ function policyFrames(
 ): void {
   const trigger = causes[0];
   // Mermaid draws an arrow from an event to a processor only where one follows
-  // the other, so the event is told once more.
-  if (trigger !== undefined) frame("evt", trigger, []);
+  // the other, so an event further back is told once more.
+  const follows = trigger !== undefined &&
+    last.get(trigger.id) === last.get(LATEST);
+  if (trigger !== undefined && !follows) frame("evt", trigger, []);
   last.set(note.id, frame("pcr", note, trigger === undefined ? [] : undefined));
 }
 

@@ -51,4 +51,5 @@ export * from "./mermaid.ts";
 export * from "./names.ts";
 export * from "./observe.ts";
 export * from "./story.ts";
+export * from "./svg.ts";
 export * from "./words.ts";
