@@ -39,7 +39,7 @@ export interface MermaidOptions {
  *     account: { events: { Deposited: {} }, commands: { deposit: { emits: ["Deposited"] } } },
  *   },
  * }, { diagram: "eventmodeling" });
- * assert.match(text, /tf 02 evt account\.Deposited/);
+ * assert.match(text, /tf 02 evt Deposited ->> 01/);
  * ```
  */
 export function toMermaid(model: Model, options: MermaidOptions = {}): string {
@@ -120,94 +120,102 @@ function flowchart(model: Model, board: Board): string {
 
 const MOST_FRAMES = 999;
 
-/** Frames in the order of the story; each slice starts with a frame that resets the flow. */
+/**
+ * Frames in the order of the story. Mermaid guesses arrows from one frame to the
+ * next unless a frame names its sources, or resets the flow and so has none:
+ * here every frame does one or the other, but for a policy, which can be given
+ * its arrow from an event by the guess alone.
+ *
+ * Events stand in one lane: Mermaid 12.0 opens a new lane for each entity that
+ * has a namespace, and not one for each namespace.
+ */
 function eventModel(model: Model, board: Board): string {
-  const frames: string[] = [];
-  const last = new Map<string, string>();
-  const frame = (kind: string, note: Note, sources?: readonly string[]) => {
-    const number = String(frames.length + 1).padStart(2, "0");
-    const reset = sources !== undefined;
-    const from = (sources ?? []).map((source) => ` ->> ${source}`).join("");
-    last.set(LATEST, number);
-    frames.push(
-      `${reset ? "rf" : "tf"} ${number} ${kind} ${identifier(note)}${from}`,
-    );
-    return number;
-  };
+  const frames = new Frames(board);
   for (const step of storyOf(model, board)) {
-    if (step.note.kind === "command") commandFrames(step, frame, last);
-    else if (step.note.kind === "policy") policyFrames(step, frame, last);
-    else if (step.note.kind === "event") {
-      last.set(step.note.id, frame("evt", step.note, []));
-    } else viewFrames(step, frame, last);
+    if (step.note.kind === "command") frames.command(step);
+    else if (step.note.kind === "policy") frames.policy(step);
+    else if (step.note.kind === "event") frames.add("evt", step.note);
+    else frames.view(step);
   }
-  if (frames.length > MOST_FRAMES) {
+  const { lines } = frames;
+  if (lines.length > MOST_FRAMES) {
     throw new InvalidArgumentError(
-      `Cannot draw "${model.name}" as an event model has at most ${MOST_FRAMES} frames: got ${frames.length}; draw it context by context`,
+      `Cannot draw "${model.name}" as an event model has at most ${MOST_FRAMES} frames: got ${lines.length}; draw it context by context`,
     );
   }
-  return ["eventmodeling", "", ...frames].join("\n") + "\n";
+  return ["eventmodeling", "", ...lines].join("\n") + "\n";
 }
 
-/** Under which the frame that was written last is kept: no note has this id. */
-const LATEST = "";
+class Frames {
+  readonly lines: string[] = [];
+  readonly #names = new Map<string, number>();
+  /** The number of the frame in which a note came last. */
+  readonly #last = new Map<string, string>();
 
-type Frame = (
-  kind: string,
-  note: Note,
-  sources?: readonly string[],
-) => string;
-
-function commandFrames(
-  { note, causes, effects }: Step,
-  frame: Frame,
-  last: Map<string, string>,
-): void {
-  const own = causes
-    .filter(({ kind }) => kind !== "policy")
-    .map((cause) => frame(cause.kind === "person" ? "ui" : "pcr", cause, []));
-  const sent = causes.filter(({ kind }) => kind === "policy")
-    .flatMap(({ id }) => last.get(id) ?? []);
-  const command = frame("cmd", note, [...own, ...sent]);
-  for (const event of effects) {
-    if (event.kind !== "event") continue;
-    // One event follows by itself; several name their command.
-    const only = effects.length === 1;
-    last.set(event.id, frame("evt", event, only ? undefined : [command]));
+  constructor(board: Board) {
+    for (const { name, kind } of board.notes) {
+      if (kind === "aggregate") continue;
+      this.#names.set(name, (this.#names.get(name) ?? 0) + 1);
+    }
   }
-}
 
-function policyFrames(
-  { note, causes }: Step,
-  frame: Frame,
-  last: Map<string, string>,
-): void {
-  const trigger = causes[0];
-  // Mermaid draws an arrow from an event to a processor only where one follows
-  // the other, so an event further back is told once more.
-  const follows = trigger !== undefined &&
-    last.get(trigger.id) === last.get(LATEST);
-  if (trigger !== undefined && !follows) frame("evt", trigger, []);
-  last.set(note.id, frame("pcr", note, trigger === undefined ? [] : undefined));
-}
+  command({ note, causes, effects }: Step): void {
+    const sources = causes.map((cause) =>
+      cause.kind === "policy"
+        ? this.#last.get(cause.id)
+        : this.add(cause.kind === "person" ? "ui" : "pcr", cause)
+    );
+    const number = this.add("cmd", note, sources);
+    for (const event of effects) {
+      if (event.kind === "event") this.add("evt", event, [number]);
+    }
+  }
 
-function viewFrames(
-  { note, causes, effects }: Step,
-  frame: Frame,
-  last: Map<string, string>,
-): void {
-  frame("rmo", note, causes.flatMap(({ id }) => last.get(id) ?? []));
-  const reader = effects.find(({ kind }) => kind === "person");
-  if (reader !== undefined) frame("ui", reader);
-}
+  policy({ note, causes: [trigger] }: Step): void {
+    if (trigger === undefined) {
+      this.add("pcr", note);
+      return;
+    }
+    // An event further back is told once more, for the guess to find it.
+    const latest = String(this.lines.length).padStart(2, "0");
+    if (this.#last.get(trigger.id) !== latest) this.add("evt", trigger);
+    this.add("pcr", note, "guess");
+  }
 
-/** A name as Mermaid's event model takes it: letters, digits and "_". */
-function identifier({ name, aggregate, kind }: Note): string {
-  const safe = (text: string) =>
-    text.replaceAll(/\W/g, "_").replace(/^\d/, "_$&");
-  return kind === "event" && aggregate !== undefined
-    ? `${safe(aggregate)}.${safe(name)}`
-    : safe(name);
+  view({ note, causes, effects }: Step): void {
+    const sources = causes.map(({ id }) => this.#last.get(id));
+    const number = this.add("rmo", note, sources);
+    for (const reader of effects) {
+      if (reader.kind === "person") this.add("ui", reader, [number]);
+    }
+  }
+
+  /** Adds a frame and tells its number. */
+  add(
+    kind: string,
+    note: Note,
+    sources: readonly (string | undefined)[] | "guess" = [],
+  ): string {
+    const number = String(this.lines.length + 1).padStart(2, "0");
+    const named = sources === "guess"
+      ? []
+      : sources.filter((source) => source !== undefined);
+    const word = sources === "guess" || named.length > 0 ? "tf" : "rf";
+    const from = named.map((source) => ` ->> ${source}`).join("");
+    this.lines.push(
+      `${word} ${number} ${kind} ${this.#identifier(note)}${from}`,
+    );
+    this.#last.set(note.id, number);
+    return number;
+  }
+
+  /** A name as Mermaid's event model takes it: letters, digits and "_". */
+  #identifier({ name, aggregate, kind }: Note): string {
+    const full = this.#names.get(name) === 1
+      ? name
+      : `${aggregate ?? kind}_${name}`;
+    return full.replaceAll(/\W/g, "_");
+  }
 }
 
 /** Text for a quoted label: what Mermaid or HTML would read otherwise is a code. */
