@@ -39,12 +39,18 @@
  * @module
  */
 export * from "./against_code.ts";
+export * from "./async_api.ts";
 export * from "./board.ts";
 export * from "./check_stream.ts";
+export * from "./compare.ts";
 export * from "./define.ts";
 export * from "./definitions.ts";
+export * from "./event_catalog.ts";
+export * from "./event_modeling.ts";
 export * from "./field.ts";
 export * from "./from_code.ts";
+export * from "./from_event_modeling.ts";
+export * from "./json_schema.ts";
 export * from "./lint.ts";
 export * from "./markdown.ts";
 export * from "./mermaid.ts";
