@@ -53,10 +53,8 @@ export function toAsyncApi(
       addAsk(parts, ns, type, name, command, COMMAND_OUTCOME, aggregate);
     }
     for (const [name, query] of Object.entries(aggregate.queries ?? {})) {
-      const answer = query.fields === undefined
-        ? {}
-        : { description: "The query's answer." };
-      const ok = { type: "object", properties: { value: answer } };
+      const value = { description: query.text ?? "The query's answer." };
+      const ok = { type: "object", properties: { value } };
       addAsk(parts, ns, type, name, { text: query.text ?? "" }, ok, {});
     }
   }

@@ -16,6 +16,8 @@ import type { Model } from "./words.ts";
 export interface EventCatalogOptions {
   /** Version of all that is in it; the model's by default, or `1.0.0`. */
   readonly version?: string;
+  /** Id of the team that owns all of it; a file for the team is written, too. */
+  readonly team?: string;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface EventCatalogOptions {
  */
 export function toEventCatalog(
   model: Model,
-  { version = model.version ?? "1.0.0" }: EventCatalogOptions = {},
+  { version = model.version ?? "1.0.0", team }: EventCatalogOptions = {},
 ): ReadonlyMap<string, string> {
   if (!/^\d+\.\d+\.\d+(-[\w.-]+)?(\+[\w.-]+)?$/.test(version)) {
     throw new InvalidArgumentError(
@@ -43,7 +45,7 @@ export function toEventCatalog(
       }`,
     );
   }
-  return new Catalog(model, version).write();
+  return new Catalog(model, version, team).write();
 }
 
 /** A message or a service that is referred to. */
@@ -66,12 +68,14 @@ class Catalog {
   readonly #model: Model;
   readonly #board: Board;
   readonly #version: string;
+  readonly #team: string | undefined;
   readonly #files = new Map<string, string>();
 
-  constructor(model: Model, version: string) {
+  constructor(model: Model, version: string, team: string | undefined) {
     this.#model = model;
     this.#board = boardOf(model);
     this.#version = version;
+    this.#team = team;
   }
 
   write(): ReadonlyMap<string, string> {
@@ -85,12 +89,23 @@ class Catalog {
       this.#domain(name);
     }
     this.#flow();
+    if (this.#team !== undefined) {
+      const name = this.#team;
+      const summary = `Owns ${this.#model.name}.`;
+      this.#put(`teams/${name}.mdx`, { id: name, name, summary }, [
+        mdx(summary),
+      ]);
+    }
     return this.#files;
   }
 
   #message(folder: string, note: Note): void {
     const id = idOf(note);
-    const lines = note.fields.map((field) =>
+    const lines = [
+      `The ${note.kind} \`${note.name}\` of ${mdx(note.aggregate!)}.`,
+      "",
+    ];
+    const told = note.fields.map((field) =>
       `- \`${field.name}\`: ${wordOfField(field)}${
         field.personal ? " (personal)" : ""
       }${field.text === "" ? "" : `. ${mdx(field.text)}`}`
@@ -101,7 +116,7 @@ class Catalog {
     this.#put(
       `${folder}/${id}/index.mdx`,
       { ...this.#head(id, note.name, note.text), ...schema },
-      lines,
+      [...lines, ...told],
     );
     if (note.fields.length === 0) return;
     this.#files.set(
@@ -118,7 +133,7 @@ class Catalog {
       sends: sends.map((one) => this.#point(one)),
       receives: receives.map((one) => this.#point(one)),
       ...(note.kind === "system" ? { externalSystem: true } : {}),
-    }, []);
+    }, [`${SERVICES[note.kind]} \`${note.name}\`.`]);
   }
 
   /** Which messages a service sends and which it receives. */
@@ -156,7 +171,7 @@ class Catalog {
     this.#put(`domains/${name}/index.mdx`, {
       ...this.#head(name, name, this.#model.contexts![name]!.text ?? ""),
       services,
-    }, relations);
+    }, [`The context ${mdx(name)}.`, "", ...relations]);
   }
 
   /** The whole board as one flow, in the order of its notes. */
@@ -205,6 +220,7 @@ class Catalog {
       name,
       version: this.#version,
       summary: text === "" ? name : text,
+      ...(this.#team === undefined ? {} : { owners: [this.#team] }),
     };
   }
 
@@ -217,10 +233,17 @@ class Catalog {
     const front = Object.entries(head).map(([key, value]) =>
       `${key}: ${JSON.stringify(value)}`
     );
-    const body = lines.length === 0 ? "" : `\n${lines.join("\n")}\n`;
+    const body = lines.length === 0 ? "" : `\n${lines.join("\n").trim()}\n`;
     this.#files.set(path, `---\n${front.join("\n")}\n---\n${body}`);
   }
 }
+
+const SERVICES: Readonly<Partial<Record<Note["kind"], string>>> = {
+  aggregate: "The aggregate",
+  policy: "The policy",
+  readModel: "The read model",
+  system: "The external system",
+};
 
 const STEPS: ReadonlySet<Note["kind"]> = new Set<Note["kind"]>([
   "event",

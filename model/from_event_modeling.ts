@@ -1,16 +1,15 @@
 /** From an Event Modeling document to a model. */
-import { InvalidArgumentError } from "../event/mod.ts";
 import { checkModel } from "./define.ts";
 import type {
   EventModelingDependency,
   EventModelingDocument,
   EventModelingElement,
-  EventModelingField,
   EventModelingSlice,
   EventModelingSpecification,
   EventModelingStep,
-} from "./event_modeling.ts";
-import type { FieldSpec, FieldType } from "./field.ts";
+} from "./event_modeling_format.ts";
+import { checkDocument } from "./_event_modeling_check.ts";
+import { camel, fieldSpecs, nameOf, pascal } from "./_event_modeling_names.ts";
 import { fieldsOf } from "./field.ts";
 import { specsOfFields } from "./observe.ts";
 import type { Example, Model, ModelSpecification } from "./words.ts";
@@ -358,58 +357,6 @@ function textOf({ description }: EventModelingElement): { text?: string } {
     : { text: description };
 }
 
-function fieldSpecs(
-  fields: readonly EventModelingField[],
-): Record<string, FieldSpec> {
-  return Object.fromEntries(fields.map((field) => {
-    const parts = field.subfields ?? [];
-    const type = TYPES.get(field.type) ??
-      (parts.length > 0 || field.type !== "Custom" ? "object" : "any");
-    const spec: FieldSpec = {
-      type,
-      list: field.cardinality === "List",
-      optional: field.optional ?? false,
-      subject: field.idAttribute ?? false,
-      ...(parts.length > 0 ? { fields: fieldSpecs(parts) } : {}),
-      ...(field.mapping ? { from: field.mapping.split(/,\s*/) } : {}),
-    };
-    return [field.name, spec];
-  }));
-}
-
-const TYPES: ReadonlyMap<string, FieldType> = new Map<string, FieldType>([
-  ["String", "string"],
-  ["Double", "number"],
-  ["Decimal", "number"],
-  ["Long", "integer"],
-  ["Int", "integer"],
-  ["Boolean", "boolean"],
-  ["Date", "date"],
-  ["DateTime", "datetime"],
-  ["UUID", "uuid"],
-]);
-
-/** A title as a name: as it is where it can be, otherwise its words in one. */
-function nameOf(
-  title: string,
-  style: (title: string) => string = pascal,
-): string {
-  return /^[A-Za-z][A-Za-z0-9_-]*$/.test(title) ? title : style(title);
-}
-
-function pascal(title: string): string {
-  const words = title.normalize("NFKD").replaceAll(/\p{Mark}/gu, "")
-    .split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
-  const name = words.map((word) => word[0]!.toUpperCase() + word.slice(1))
-    .join("");
-  return /^[A-Za-z]/.test(name) ? name : `N${name}`;
-}
-
-function camel(title: string): string {
-  const name = pascal(title);
-  return name[0]!.toLowerCase() + name.slice(1);
-}
-
 /** Leaves out lists and records in which nothing is. */
 function withoutEmpty(value: unknown): unknown {
   if (Array.isArray(value) || typeof value !== "object" || value === null) {
@@ -438,70 +385,3 @@ const PARTS: ReadonlySet<string> = new Set([
   "commands",
   "queries",
 ]);
-
-const LISTS = [
-  "commands",
-  "events",
-  "readmodels",
-  "screens",
-  "processors",
-] as const;
-
-function checkDocument(
-  document: unknown,
-): asserts document is EventModelingDocument {
-  const slices = listAt(document, "slices", "$");
-  for (const [index, slice] of slices.entries()) {
-    const at = `slices[${index}]`;
-    textAt(slice, "title", at);
-    listAt(slice, "specifications", at).forEach((specification, place) => {
-      const here = `${at}.specifications[${place}]`;
-      textAt(specification, "title", here);
-      for (const part of ["given", "when", "then"]) {
-        listAt(specification, part, here).forEach((step, line) =>
-          textAt(step, "title", `${here}.${part}[${line}]`)
-        );
-      }
-    });
-    for (const list of LISTS) {
-      listAt(slice, list, at).forEach((element, place) => {
-        const here = `${at}.${list}[${place}]`;
-        textAt(element, "id", here);
-        textAt(element, "title", here);
-        listAt(element, "dependencies", here);
-        checkFields(element, "fields", here);
-      });
-    }
-  }
-}
-
-function checkFields(holder: unknown, key: string, at: string): void {
-  listAt(holder, key, at).forEach((field, index) => {
-    const here = `${at}.${key}[${index}]`;
-    textAt(field, "name", here);
-    textAt(field, "type", here);
-    if ((field as Record<string, unknown>)["subfields"] !== undefined) {
-      checkFields(field, "subfields", here);
-    }
-  });
-}
-
-function listAt(holder: unknown, key: string, at: string): unknown[] {
-  const value = (holder as Record<string, unknown> | null)?.[key];
-  if (Array.isArray(value)) return value;
-  throw refuse(`${at}.${key} is a list`, value);
-}
-
-function textAt(holder: unknown, key: string, at: string): void {
-  const value = (holder as Record<string, unknown> | null)?.[key];
-  if (typeof value === "string" && value !== "") return;
-  throw refuse(`${at}.${key} is a text`, value);
-}
-
-function refuse(rule: string, value: unknown): InvalidArgumentError {
-  return new InvalidArgumentError(
-    `Cannot read an Event Modeling document as ${rule}: got ${
-      value === null ? "null" : Array.isArray(value) ? "a list" : typeof value
-    }`,
-  );
-}

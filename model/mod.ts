@@ -47,6 +47,7 @@ export * from "./define.ts";
 export * from "./definitions.ts";
 export * from "./event_catalog.ts";
 export * from "./event_modeling.ts";
+export * from "./event_modeling_format.ts";
 export * from "./field.ts";
 export * from "./from_code.ts";
 export * from "./from_event_modeling.ts";
