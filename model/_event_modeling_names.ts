@@ -42,14 +42,35 @@ export function nameOf(
   return /^[A-Za-z][A-Za-z0-9_-]*$/.test(title) ? title : style(title);
 }
 
-/** Words in one, each with a capital: `ItemAdded`. */
+/**
+ * Words in one, each with a capital: `ItemAdded`. Accents are left out, and a
+ * letter that Latin has no like of is written by its number, so that no two
+ * titles become one name.
+ */
 export function pascal(title: string): string {
-  const words = title.normalize("NFKD").replaceAll(/\p{Mark}/gu, "")
-    .split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
+  const plain = title.normalize("NFKD")
+    .replaceAll(/\p{Mark}/gu, "")
+    .replaceAll(/[ßæœøł]/gi, (letter) => LIKE[letter.toLowerCase()]!)
+    .replaceAll(
+      /[^\p{ASCII}]/gu,
+      (char) =>
+        /\p{Letter}/u.test(char)
+          ? `U${char.codePointAt(0)!.toString(16).toUpperCase()}`
+          : " ",
+    );
+  const words = plain.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
   const name = words.map((word) => word[0]!.toUpperCase() + word.slice(1))
     .join("");
   return /^[A-Za-z]/.test(name) ? name : `N${name}`;
 }
+
+const LIKE: Readonly<Record<string, string>> = {
+  "ß": "ss",
+  "æ": "ae",
+  "œ": "oe",
+  "ø": "o",
+  "ł": "l",
+};
 
 /** Words in one, the first without a capital: `addItem`. */
 export function camel(title: string): string {

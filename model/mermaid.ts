@@ -218,13 +218,20 @@ class Frames {
   }
 }
 
-/** Text for a quoted label: what Mermaid or HTML would read otherwise is a code. */
+/**
+ * Text for a quoted label: what Mermaid or HTML would read otherwise is a code.
+ * A label without text, or with a character that has no shape, is none to Mermaid.
+ */
 function label(text: string): string {
-  return text.replaceAll(/[#"<>&`\\]/g, (char) => `#${char.charCodeAt(0)};`)
-    .replaceAll(/\s+/g, " ");
+  return text.replaceAll(/[\p{Control}\s]+/gu, " ")
+    .replaceAll(/[\p{Surrogate}\ufffe\uffff]/gu, "\ufffd")
+    .replaceAll(/[#"<>&`\\]/g, (char) => `#${char.charCodeAt(0)};`)
+    .trim() || " ";
 }
 
 /** Text for a line of its own. */
 function line(text: string): string {
-  return text.replaceAll(/[\s#;%{}]+/g, " ").trim();
+  return text.replaceAll(/[\p{Control}\s#;%{}]+/gu, " ")
+    .replaceAll(/[\p{Surrogate}\ufffe\uffff]/gu, "\ufffd")
+    .trim() || " ";
 }
