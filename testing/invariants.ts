@@ -66,9 +66,10 @@ export interface InvariantReport {
 /**
  * Gives an actor random commands and looks whether the invariants hold.
  *
- * What fails is made as short and its inputs as small as still fail. Inputs are
- * made smaller by giving their generators smaller choices, so no input is ever
- * tried that its generator would not make.
+ * What fails is made as short and its inputs as small as still fail: commands
+ * are left out, inputs made smaller, and shorter stories tried by chance. Inputs
+ * are made smaller by giving their makers smaller choices, so none is ever tried
+ * that its maker would not make.
  *
  * @throws {AssertionError} An invariant broke; the message tells the shortest
  * story found, and the seed.
@@ -130,15 +131,25 @@ export async function checkInvariants<Definition extends AnyActor>(
     }
     if (told.broken === undefined) continue;
     const { broken } = told;
-    const shortest = await shrink(
-      plan.slice(0, told.story.length),
-      async (candidate) => (await trial.run(candidate)).broken === broken,
-      ({ command, choices }) =>
-        smallerChoices(choices).map((smaller) => ({
-          command,
-          choices: smaller,
-        })),
-    );
+    const fails = async (candidate: readonly Planned[]) =>
+      (await trial.run(candidate)).broken === broken;
+    const least = (plan: readonly Planned[]) => shrink(plan, fails, smaller);
+    let shortest = await least(plan.slice(0, told.story.length));
+    // Leaving commands out is not all: two may be needed where one of another
+    // size would do. So shorter stories are tried by chance, shortest first.
+    for (let length = 1; length < shortest.length; length++) {
+      for (let attempt = 0; attempt < SHORTER_TRIES; attempt++) {
+        const shorter = planOf(
+          names,
+          options.commands,
+          length,
+          seed + run + attempt + 1,
+        );
+        if (!await fails(shorter)) continue;
+        shortest = await least(shorter);
+        break;
+      }
+    }
     throw breach(definition.type, await trial.run(shortest), {
       seed,
       run,
@@ -146,6 +157,13 @@ export async function checkInvariants<Definition extends AnyActor>(
     });
   }
   return { seed, runs, decided, rejected };
+}
+
+/** Stories of each length that are tried in search of a shorter one. */
+const SHORTER_TRIES = 500;
+
+function smaller({ command, choices }: Planned): Planned[] {
+  return smallerChoices(choices).map((fewer) => ({ command, choices: fewer }));
 }
 
 /** One command to be given, and the choices its input is made by. */
