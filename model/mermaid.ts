@@ -103,7 +103,8 @@ function flowchart(model: Model, board: Board): string {
     if (on !== undefined) lines.push(`  ${ids.get(note.id)} -.- ${on}`);
   }
   for (const [kind, { fill, stroke, text }] of Object.entries(COLOURS)) {
-    if (kind === "aggregate") continue;
+    const used = board.notes.some((note) => note.kind === kind);
+    if (!used || kind === "aggregate") continue;
     lines.push(
       `  classDef ${kind} fill:${fill},stroke:${stroke},color:${text}`,
     );
