@@ -12,6 +12,7 @@ import type {
   ExternalSystem,
   GlossaryTerm,
   Hotspot,
+  Model,
   Opportunity,
   Policy,
   Query,
@@ -217,3 +218,8 @@ export interface References<M> {
       >;
   }[AggregateName<M>][];
 }
+
+/** What makes a key that a model does not have an error. */
+export type OnlyParts<M> = {
+  readonly [K in Exclude<keyof M, keyof Model>]: never;
+};

@@ -65,6 +65,23 @@ describe("defineModel()", () => {
       /a hotspot or opportunity/,
     );
   });
+
+  it("refuses a key that means nothing, compiled and run", () => {
+    // @ts-expect-error: people it is
+    assert.throws(() => defineModel({ name: "x", peple: {} }), /no "peple"/);
+    const events = { Opened: {} };
+    assert.throws(
+      () =>
+        defineModel({
+          name: "x",
+          aggregates: {
+            // @ts-expect-error: emits it is
+            a: { events, commands: { open: { emit: ["Opened"] } } },
+          },
+        }),
+      /aggregates\.a\.commands\.open has no "emit"/,
+    );
+  });
 });
 
 describe("types from a model", () => {
@@ -115,7 +132,58 @@ describe("types from a model", () => {
 
 describe("checkModel()", () => {
   const refused: readonly [string, unknown, RegExp][] = [
-    ["no name", {}, /a model has a name: got undefined/],
+    ["no name", {}, /a model lacks its "name"/],
+    ["an empty name", { name: "" }, /a model has a name/],
+    ["nothing", null, /a model is an object/],
+    ["a list", [], /a model is an object/],
+    ["a name that is no text", { name: 1 }, /name is a text/],
+    [
+      "a text for a list",
+      { name: "x", policies: { p: { on: "a.B" } } },
+      /policies\.p\.on is a list/,
+    ],
+    [
+      "a number for a name",
+      { name: "x", timeline: ["a.b", 2] },
+      /timeline\[1\] is a text/,
+    ],
+    [
+      "a text for a flag",
+      { name: "x", aggregates: { a: { events: { B: { first: "yes" } } } } },
+      /aggregates\.a\.events\.B\.first is true or false/,
+    ],
+    [
+      "an unknown key deep down",
+      {
+        name: "x",
+        readModels: {
+          V: { fields: { a: { type: "object", fields: { b: { tipe: 1 } } } } },
+        },
+      },
+      /readModels\.V\.fields\.a\.fields\.b has no "tipe"/,
+    ],
+    [
+      "what is missing",
+      {
+        name: "x",
+        hotspots: [{}],
+        specifications: [{ of: "a", name: "s", when: {} }],
+      },
+      /hotspots\[0\] lacks its "text".*lacks its "then".*\.when lacks its "type"/,
+    ],
+    [
+      "a specification with an odd end",
+      {
+        name: "x",
+        specifications: [{
+          of: "a",
+          name: "s",
+          when: { type: "b" },
+          then: "c",
+        }],
+      },
+      /specifications\[0\]\.then is an object/,
+    ],
     ["a bad name", { name: "x", people: { "a b": {} } }, /people are named/],
     [
       "a bad event name",

@@ -78,7 +78,7 @@ describe("toMermaid()", () => {
           await parseMermaid(toMermaid(model));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 
