@@ -7,9 +7,11 @@ import {
   ulid,
 } from "../event/mod.ts";
 import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
+import { type EventBroadcaster, EventBus, NatsEventBus } from "../bus/mod.ts";
 import {
   type EventStore,
   InMemoryEventStore,
+  InMemoryLog,
   JetStreamEventStore,
   type SnapshotStore,
 } from "../store/mod.ts";
@@ -89,6 +91,7 @@ export class Aether implements AsyncDisposable {
   readonly #router: Router;
   readonly #host: Host;
   readonly #cluster: Cluster | undefined;
+  readonly #bus: EventBroadcaster | undefined;
   readonly #opened: readonly (() => Promise<unknown>)[];
   #closing: Promise<void> | undefined;
 
@@ -99,6 +102,7 @@ export class Aether implements AsyncDisposable {
   private constructor(parts: {
     nodeId: string;
     store: EventStore & Partial<SnapshotStore>;
+    bus: EventBroadcaster | undefined;
     router: Router;
     host: Host;
     cluster: Cluster | undefined;
@@ -106,6 +110,7 @@ export class Aether implements AsyncDisposable {
   }) {
     this.nodeId = parts.nodeId;
     this.store = parts.store;
+    this.#bus = parts.bus;
     this.#router = parts.router;
     this.#host = parts.host;
     this.#cluster = parts.cluster;
@@ -132,7 +137,7 @@ export class Aether implements AsyncDisposable {
     const opened: (() => Promise<unknown>)[] = [];
     try {
       const connection = await connectionOf(own, opened);
-      const store = await storeOf(own, connection, opened);
+      const { bus, store } = await storeOf(own, connection, opened);
       const host = new Host({
         nodeId,
         actors: own.actors,
@@ -158,7 +163,7 @@ export class Aether implements AsyncDisposable {
         opened.push(() => cluster.close());
         await cluster.join();
       }
-      return new Aether({ nodeId, store, router, host, cluster, opened });
+      return new Aether({ nodeId, store, bus, router, host, cluster, opened });
     } catch (error) {
       for (const close of opened.reverse()) await close().catch(() => {});
       throw error;
@@ -179,6 +184,39 @@ export class Aether implements AsyncDisposable {
     key: string,
   ): ActorRef<Definition> {
     return this.#router.refer(definition, key) as ActorRef<Definition>;
+  }
+
+  /**
+   * What shows the events that are stored, and notices, to those who subscribe:
+   * over the connection for long reads where there is one. Closed with the system.
+   *
+   * @throws {InvalidArgumentError} `invalid_argument`: without a connection, on a
+   * store that was given: the log behind it is not known here.
+   *
+   * @example Read all that was stored, then what comes
+   * ```ts
+   * import { Aether, defineActor } from "@flowmade/aether";
+   * import assert from "node:assert/strict";
+   *
+   * const Door = defineActor("door", {
+   *   state: () => ({}),
+   *   events: { Opened: (s) => s },
+   * }).commands({ open: () => ({ type: "Opened" }) }).queries({});
+   *
+   * await using aether = await Aether.start({ namespace: "house", actors: [Door] });
+   * await aether.actor(Door, "front").open();
+   * for await (const event of aether.bus.subscribe("house", { from: "beginning" })) {
+   *   assert.equal(event.eventType, "Opened");
+   *   break;
+   * }
+   * ```
+   */
+  get bus(): EventBroadcaster {
+    if (this.#bus !== undefined) return this.#bus;
+    throw new InvalidArgumentError(
+      "Cannot listen to a store that was given to Aether.start without a connection, as its log is " +
+        "not known here: make a bus of your own, new EventBus({ logs: [log] })",
+    );
   }
 
   /** What this node holds and has counted since it was started. */
@@ -263,17 +301,32 @@ async function connectionOf(
   return connection;
 }
 
+/** The store, and the bus that shows what is stored there. */
 async function storeOf(
   own: Own,
   connection: Connection | undefined,
   opened: (() => Promise<unknown>)[],
-): Promise<EventStore & Partial<SnapshotStore>> {
+): Promise<{
+  store: EventStore & Partial<SnapshotStore>;
+  bus: EventBroadcaster | undefined;
+}> {
   const { clock, namespace } = own;
-  if (own.store !== undefined) return own.store;
+  const withBus = <Bus extends EventBroadcaster>(bus: Bus): Bus => {
+    opened.push(() => bus.close());
+    return bus;
+  };
+  if (own.store !== undefined) {
+    const reading = own.bulkConnection ?? connection;
+    const bus = reading === undefined
+      ? undefined
+      : withBus(new NatsEventBus(reading, { clock }));
+    return { store: own.store, bus };
+  }
   if (connection === undefined) {
-    const store = new InMemoryEventStore({ namespace, clock });
+    const log = new InMemoryLog(namespace);
+    const store = new InMemoryEventStore({ namespace, clock, log });
     opened.push(() => store.close());
-    return store;
+    return { store, bus: withBus(new EventBus({ logs: [log], clock })) };
   }
   let bulk = own.bulkConnection;
   if (bulk === undefined && own.connection === undefined) {
@@ -288,7 +341,8 @@ async function storeOf(
     ...(own.provision === undefined ? {} : { provision: own.provision }),
   });
   opened.push(() => store.close());
-  return store;
+  const bus = withBus(new NatsEventBus(bulk ?? connection, { clock }));
+  return { store, bus };
 }
 
 function clientOptions(own: Own, use: string): ConnectOptions {
