@@ -11,6 +11,7 @@ import type { Connection, ConnectOptions } from "../nats/mod.ts";
 import type { ClusterManager } from "../cluster/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
 import { Asker } from "./_asker.ts";
+import type { EventBroadcaster } from "../bus/mod.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
 import { Host, type HostStats } from "./_host.ts";
@@ -99,6 +100,7 @@ export class Aether implements AsyncDisposable {
   readonly #router: Router;
   readonly #host: Host;
   readonly #cluster: Cluster | undefined;
+  readonly #bus: EventBroadcaster | undefined;
   readonly #opened: readonly (() => Promise<unknown>)[];
   #closing: Promise<void> | undefined;
 
@@ -109,6 +111,7 @@ export class Aether implements AsyncDisposable {
   private constructor(parts: {
     nodeId: string;
     store: EventStore & Partial<SnapshotStore>;
+    bus: EventBroadcaster | undefined;
     router: Router;
     host: Host;
     cluster: Cluster | undefined;
@@ -116,6 +119,7 @@ export class Aether implements AsyncDisposable {
   }) {
     this.nodeId = parts.nodeId;
     this.store = parts.store;
+    this.#bus = parts.bus;
     this.#router = parts.router;
     this.#host = parts.host;
     this.#cluster = parts.cluster;
@@ -143,7 +147,7 @@ export class Aether implements AsyncDisposable {
     try {
       const connection = await connectionOf(own, opened);
       const bulk = await bulkOf(own, connection, opened);
-      const store = await storeOf(own, connection, bulk, opened);
+      const { bus, store } = await storeOf(own, connection, bulk, opened);
       const host: Host = new Host({
         nodeId,
         actors: own.actors,
@@ -182,6 +186,7 @@ export class Aether implements AsyncDisposable {
       const aether = new Aether({
         nodeId,
         store,
+        bus,
         router,
         host,
         cluster: asker === undefined ? cluster : undefined,
@@ -212,6 +217,39 @@ export class Aether implements AsyncDisposable {
     key: string,
   ): ActorRef<Definition> {
     return this.#router.refer(definition, key) as ActorRef<Definition>;
+  }
+
+  /**
+   * What shows the events that are stored, and notices, to those who subscribe:
+   * over the connection for long reads where there is one. Closed with the system.
+   *
+   * @throws {InvalidArgumentError} `invalid_argument`: without a connection, on a
+   * store that was given: the log behind it is not known here.
+   *
+   * @example Read all that was stored, then what comes
+   * ```ts
+   * import { Aether, defineActor } from "@flowmade/aether";
+   * import assert from "node:assert/strict";
+   *
+   * const Door = defineActor("door", {
+   *   state: () => ({}),
+   *   events: { Opened: (s) => s },
+   * }).commands({ open: () => ({ type: "Opened" }) }).queries({});
+   *
+   * await using aether = await Aether.start({ namespace: "house", actors: [Door] });
+   * await aether.actor(Door, "front").open();
+   * for await (const event of aether.bus.subscribe("house", { from: "beginning" })) {
+   *   assert.equal(event.eventType, "Opened");
+   *   break;
+   * }
+   * ```
+   */
+  get bus(): EventBroadcaster {
+    if (this.#bus !== undefined) return this.#bus;
+    throw new InvalidArgumentError(
+      "Cannot listen to a store that was given to Aether.start without a connection, as its log is " +
+        "not known here: make a bus of your own, new EventBus({ logs: [log] })",
+    );
   }
 
   /**
