@@ -157,10 +157,9 @@ export class CommandRunner {
       return this.#refuse(job, timeIsUp(call));
     }
     if (call.signal?.aborted) return this.#refuse(job, call.signal.reason);
-    const known = this.#replica.memory.get(call.commandId);
+    const known = job.known ?? this.#replica.memory.get(call.commandId);
     if (known !== undefined) return this.#answerAgain(job, known);
-    const mustLookBack = isDurable(job) && !job.isNew &&
-      !this.#replica.wouldRemember(call.commandId);
+    const mustLookBack = this.#mustLookBack(job);
     if (this.#group !== undefined || this.mustWrite) {
       if (mustLookBack || isAsync(job.handler)) return this.#commit();
     }
@@ -396,26 +395,48 @@ export class CommandRunner {
 
   // ---- commands that come again ----
 
+  /**
+   * Whether the log has to be asked for a command that is not remembered: if an
+   * attempt of it may have been stored. A first attempt is taken for one, unless
+   * its id was made before all that is remembered: somebody has kept that id for
+   * a repetition.
+   */
+  #mustLookBack(job: Job): boolean {
+    const { commandId } = job.call;
+    if (job.isNew || job.known !== undefined) return false;
+    return isDurable(job)
+      ? !this.#replica.wouldRemember(commandId)
+      : this.#replica.isOlderThanMemory(commandId);
+  }
+
+  /** Looks for a command in the log, and for those that wait with the same question. */
   async #lookBack(job: Job): Promise<void> {
     this.#deciding = job;
     job.watch();
-    let known: RememberedCommand | undefined;
+    const others = this.#mailbox.all.filter((other) =>
+      this.#mustLookBack(other)
+    );
+    const asking = [job, ...others];
+    const ids = new Set(asking.map(({ call }) => call.commandId));
     let broken: unknown;
     try {
-      const remember = await this.#replica.lookBack(job.call.commandId);
-      if (this.#deciding === job) known = remember();
+      const found = await this.#replica.lookBack(
+        ids,
+        () => this.#deciding === job,
+      );
+      // Given up meanwhile: other commands may have run since.
+      if (this.#deciding !== job) return;
+      for (const one of asking) {
+        one.known = found.get(one.call.commandId);
+        one.isNew = one.known === undefined;
+      }
     } catch (error) {
       broken = error;
     }
-    // Given up meanwhile: another command may have run since.
     if (this.#deciding !== job) return;
     this.#deciding = undefined;
     if (broken !== undefined) this.#refuse(job, this.#owner.onBroken(broken));
-    else if (known !== undefined) this.#answerAgain(job, known);
-    else {
-      job.isNew = true;
-      this.#mailbox.putBack([job]);
-    }
+    else this.#mailbox.putBack([job]);
     this.#owner.onFree(1);
   }
 

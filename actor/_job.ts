@@ -5,6 +5,7 @@ import {
   DeadlineExceededError,
   MovedError,
   OutcomeUnknownError,
+  type RememberedCommand,
 } from "../event/mod.ts";
 import type { Call } from "./_call.ts";
 import type { AnyHandler } from "./definition.ts";
@@ -29,6 +30,8 @@ export class Job implements Timed {
   isKept = false;
   /** Whether it was looked for in the log, and not found. */
   isNew = false;
+  /** What was found of it there. */
+  known: RememberedCommand | undefined;
   /** A run of its handler that counts no more, and is not over yet. */
   running: Promise<unknown> | undefined;
   /** Tells the activation that the job was given up; set by it. */

@@ -197,6 +197,11 @@ function readUlid(id: string): boolean {
   return true;
 }
 
+/** The time of a ULID in upper case, milliseconds since 1970; undefined for any other id. */
+export function timeOfId(id: string): number | undefined {
+  return readUlid(id) ? time : undefined;
+}
+
 function digits(id: string, from: number, to: number): number {
   let value = 0;
   for (let i = from; i < to; i++) {
