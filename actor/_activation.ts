@@ -35,7 +35,7 @@ import type { AnyActor } from "./definition.ts";
 import type { Job } from "./_job.ts";
 import { frozenCopy } from "./_json.ts";
 import { Mailbox } from "./_mailbox.ts";
-import { quarantine, type Replayed } from "./_replay.ts";
+import { quarantine as quarantined, type Replayed } from "./_replay.ts";
 import { Replica } from "./_replica.ts";
 import { Snapshotter } from "./_snapshotter.ts";
 
@@ -50,7 +50,15 @@ export interface Surroundings extends CommandSurroundings {
   /** Saves a snapshot; resolves to whether it makes sense to try another. */
   saveSnapshot(snapshot: ActorSnapshot): Promise<boolean>;
   /** An actor cannot be replayed. */
-  quarantined(error: QuarantinedError): void;
+  cannotReplay(error: QuarantinedError): void;
+}
+
+/** Why an actor cannot be replayed. */
+export interface Quarantine {
+  /** What is wrong. */
+  readonly error: QuarantinedError;
+  /** When the next call loads it again, on the monotonic clock. */
+  readonly until: number;
 }
 
 /** One actor in memory. */
@@ -74,7 +82,7 @@ export class Activation implements CommandOwner {
   #isRetired = false;
   #isInDoubt: boolean;
   #onDrained: (() => void) | undefined;
-  #quarantine: { error: QuarantinedError; until: number } | undefined;
+  #quarantine: Quarantine | undefined;
   #pause = FIRST_PAUSE;
 
   /** Makes an activation that loads when it is first called. */
@@ -104,9 +112,9 @@ export class Activation implements CommandOwner {
       this.#mailbox.length === 0 && this.#queries.length === 0;
   }
 
-  /** Whether it cannot be replayed just now. */
-  get isQuarantined(): boolean {
-    return this.#quarantine !== undefined;
+  /** Why it cannot be replayed, and until when nobody tries; undefined if it can. */
+  get quarantine(): Quarantine | undefined {
+    return this.#quarantine;
   }
 
   /** Takes a command. */
@@ -325,7 +333,7 @@ export class Activation implements CommandOwner {
   }
 
   #enterQuarantine(cause: unknown): QuarantinedError {
-    const error = cause instanceof QuarantinedError ? cause : quarantine(
+    const error = cause instanceof QuarantinedError ? cause : quarantined(
       this.address.id,
       cause instanceof Error ? cause.message : String(cause),
       cause,
@@ -334,7 +342,7 @@ export class Activation implements CommandOwner {
     this.#isLoaded = false;
     this.#quarantine = { error, until };
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
-    this.#env.quarantined(error);
+    this.#env.cannotReplay(error);
     this.#refuseWaiting(error);
     return error;
   }

@@ -33,9 +33,10 @@ import {
   VersionConflictError,
 } from "../event/mod.ts";
 import type { AppendResult, EventStore } from "../store/mod.ts";
+import { isAsync, noteAsync } from "./_async.ts";
 import { HandlerContext, type Refer } from "./_context.ts";
 import { isThenable } from "./_decision.ts";
-import type { AnyActor, AnyHandler } from "./definition.ts";
+import type { AnyActor } from "./definition.ts";
 import { Group, type Outcome } from "./_group.ts";
 import { type Job, outcomeUnknown, timeIsUp } from "./_job.ts";
 import type { Mailbox } from "./_mailbox.ts";
@@ -172,6 +173,7 @@ export class CommandRunner {
   #decide(job: Job): void {
     const { clock, refer } = this.#env;
     const { state, version } = this.#group ?? this.#replica;
+    const base = { state, version };
     const ctx = new HandlerContext(job, version, clock.now(), refer);
     job.stage = "deciding";
     job.runs++;
@@ -185,10 +187,10 @@ export class CommandRunner {
       const { now } = ctx;
       return this.#decided(
         job,
-        outcomeOf(this.#definition, job, state, returned, now),
+        outcomeOf(this.#definition, job, base, returned, now),
       );
     }
-    seenAsync.add(job.handler);
+    noteAsync(job.handler);
     if (this.#group !== undefined || this.mustWrite) {
       // Only now it turns out to be async: its turn comes again on stored state.
       job.running = returned;
@@ -202,7 +204,7 @@ export class CommandRunner {
         if (this.#deciding !== job) return; // given up, the mailbox went on
         this.#returned(
           job,
-          outcomeOf(this.#definition, job, state, value, ctx.now),
+          outcomeOf(this.#definition, job, base, value, ctx.now),
         );
       },
       (error) => {
@@ -472,11 +474,6 @@ export class CommandRunner {
   }
 }
 
-/** Whether a handler is known to return something to wait for. */
-function isAsync(handler: AnyHandler): boolean {
-  return handler instanceof AsyncFunction || seenAsync.has(handler);
-}
-
 function unreachable(cause: unknown): StoreUnavailableError {
   return new StoreUnavailableError(
     "Cannot answer as it could not be made sure that nobody else writes: nothing was done",
@@ -495,9 +492,6 @@ function answerNotFound(
   );
 }
 
-const AsyncFunction = (async () => {}).constructor as new () => object;
-/** Handlers that were seen to return a promise. */
-const seenAsync = new WeakSet<AnyHandler>();
 /** How often a command is decided again. */
 const MAX_CONFLICTS = 8;
 /** How many commands go into one message. */

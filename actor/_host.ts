@@ -63,6 +63,16 @@ export interface HostStats {
   readonly passivations: number;
 }
 
+/** An actor that cannot be replayed. */
+export interface QuarantinedActor {
+  /** Such as `account-ada`. */
+  readonly actorId: string;
+  /** What is wrong, and with which event. */
+  readonly error: QuarantinedError;
+  /** Milliseconds until the next call loads it again. */
+  readonly retryIn: number;
+}
+
 /** The actors of one process. */
 export class Host implements Surroundings {
   readonly store: EventStore & Partial<SnapshotStore>;
@@ -112,7 +122,7 @@ export class Host implements Surroundings {
   get stats(): HostStats {
     let quarantined = 0;
     for (const activation of this.#activations.values()) {
-      if (activation.isQuarantined) quarantined++;
+      if (activation.quarantine !== undefined) quarantined++;
     }
     return {
       activations: this.#activations.size,
@@ -121,6 +131,18 @@ export class Host implements Surroundings {
       snapshotsFailed: this.#failed,
       passivations: this.#passivated,
     };
+  }
+
+  /** The actors that cannot be replayed just now, and why. */
+  quarantined(): QuarantinedActor[] {
+    const found: QuarantinedActor[] = [];
+    const now = this.clock.monotonic();
+    for (const [actorId, { quarantine }] of this.#activations) {
+      if (quarantine === undefined) continue;
+      const { error, until } = quarantine;
+      found.push({ actorId, error, retryIn: Math.max(0, until - now) });
+    }
+    return found;
   }
 
   /** What a name of a type is; undefined where there is no such name here. */
@@ -214,8 +236,8 @@ export class Host implements Surroundings {
     else this.#inDoubt.delete(id);
   }
 
-  /** As {@link Surroundings.quarantined}. */
-  quarantined(error: QuarantinedError): void {
+  /** As {@link Surroundings.cannotReplay}. */
+  cannotReplay(error: QuarantinedError): void {
     this.#log({
       level: "error",
       message: "an actor cannot be replayed",

@@ -19,12 +19,13 @@ import { checkDecision, handlerFailed } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import { headerBytesOf, type Outcome } from "./_group.ts";
 import type { Job } from "./_job.ts";
+import type { Replayed } from "./_replay.ts";
 
 /** The outcome of a handler that returned. */
 export function outcomeOf(
   definition: AnyActor,
   job: Job,
-  state: unknown,
+  { state, version }: Replayed,
   returned: unknown,
   now: Date,
 ): Outcome {
@@ -34,6 +35,7 @@ export function outcomeOf(
       actorId: address.id,
       command: name,
       input,
+      version,
       stamp: stampOf(job, now),
     });
     const events = decided.events.length;

@@ -15,7 +15,7 @@ import {
 } from "../store/mod.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
-import { Host, type HostStats } from "./_host.ts";
+import { Host, type HostStats, type QuarantinedActor } from "./_host.ts";
 import type { Log } from "./log.ts";
 import type { ActorRef } from "./reference.ts";
 import { Router } from "./_router.ts";
@@ -184,6 +184,11 @@ export class Aether implements AsyncDisposable {
   /** What this node holds and has counted since it was started. */
   stats(): HostStats {
     return this.#host.stats;
+  }
+
+  /** The actors of this node that cannot be replayed just now, and why. */
+  quarantined(): readonly QuarantinedActor[] {
+    return this.#host.quarantined();
   }
 
   /**
