@@ -8,6 +8,9 @@
  * one still writes is refused by the store. The same goes for an append of this
  * node whose outcome is unknown, even for the actor's next life here.
  *
+ * An actor whose handlers fail again and again is loaded anew, at most once a
+ * second at first and once a minute at last, in case they have damaged its state.
+ *
  * A log that cannot be replayed puts this one actor into quarantine: its calls
  * are refused until a pause is over, which doubles up to a minute, and then it is
  * loaded again, so that a repaired actor comes back by itself.
@@ -30,7 +33,8 @@ import {
   type CommandSurroundings,
 } from "./_command.ts";
 import { ReaderContext } from "./_context.ts";
-import { handlerFailed, isThenable } from "./_decision.ts";
+import { isThenable } from "./_async.ts";
+import { handlerFailed } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import type { Job } from "./_job.ts";
 import { frozenCopy } from "./_json.ts";
@@ -49,6 +53,8 @@ export interface Surroundings extends CommandSurroundings {
   doubt(address: ActorAddress, inDoubt: boolean): void;
   /** Saves a snapshot; resolves to whether it makes sense to try another. */
   saveSnapshot(snapshot: ActorSnapshot): Promise<boolean>;
+  /** It is loaded anew, as so many handlers failed one after another. */
+  reloads(address: ActorAddress, faults: number): void;
   /** An actor cannot be replayed. */
   cannotReplay(error: QuarantinedError): void;
 }
@@ -84,6 +90,8 @@ export class Activation implements CommandOwner {
   #onDrained: (() => void) | undefined;
   #quarantine: Quarantine | undefined;
   #pause = FIRST_PAUSE;
+  #reloadAt = -Infinity;
+  #reloadPause = FIRST_PAUSE;
 
   /** Makes an activation that loads when it is first called. */
   constructor(
@@ -203,6 +211,21 @@ export class Activation implements CommandOwner {
     return error.ambiguous
       ? new StoreUnavailableError(error.message, { cause: error })
       : error;
+  }
+
+  /** As {@link CommandOwner.onFaults}. */
+  onFaults(count: number): void {
+    if (count === 0) {
+      this.#reloadPause = FIRST_PAUSE;
+      return;
+    }
+    // A state that is not plain data may have been damaged by what failed.
+    const now = this.#env.clock.monotonic();
+    if (now < this.#reloadAt) return;
+    this.#reloadAt = now + this.#reloadPause;
+    this.#reloadPause = Math.min(this.#reloadPause * 2, LONGEST_PAUSE);
+    this.#isLoaded = false;
+    this.#env.reloads(this.address, count);
   }
 
   /** As {@link CommandOwner.onNotFenced}. */
@@ -397,14 +420,16 @@ export class Activation implements CommandOwner {
     const { call } = job;
     const ctx = new ReaderContext(call, version, this.#env.clock.now());
     let value: unknown;
+    let promised: Promise<unknown> | undefined;
     try {
       value = job.handler(state, call.input, ctx);
+      if (isThenable(value)) promised = Promise.resolve(value);
     } catch (error) {
       return this.#readFailed(job, error);
     }
-    if (!isThenable(value)) return this.#tell(job, value);
+    if (promised === undefined) return this.#tell(job, value);
     job.watch();
-    value.then(
+    promised.then(
       (value) => this.#tell(job, value),
       (error) => this.#readFailed(job, error),
     );

@@ -1,4 +1,5 @@
 /** One event into a state: upcast, through its schema, to its handler. The same live as on replay. */
+import { isThenable } from "./_async.ts";
 import type { AnyActor } from "./definition.ts";
 import { freezeDeep } from "./_json.ts";
 import type { UpcastEvent } from "./upcast.ts";
@@ -39,7 +40,13 @@ export function applyEvent(
         : `is a "${event.eventType}", upcast to a "${type}", which "${definition.type}" has no handler for`,
     );
   }
-  return freezeDeep(apply(state, freezeDeep(data), undefined));
+  const next = apply(state, freezeDeep(data), undefined);
+  if (isThenable(next)) {
+    throw new ApplyFault(
+      `is a "${type}", whose handler is async, but the log cannot wait`,
+    );
+  }
+  return freezeDeep(next);
 }
 
 function upcast(

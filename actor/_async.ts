@@ -13,3 +13,11 @@ export function isAsync(handler: AnyHandler): boolean {
 export function noteAsync(handler: AnyHandler, cover?: unknown): void {
   if (cover === undefined || cover instanceof AsyncFunction) seen.add(handler);
 }
+
+/** Whether a handler returned something to wait for. */
+export function isThenable<T>(
+  value: T | PromiseLike<T>,
+): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}

@@ -24,6 +24,7 @@
 import {
   AetherError,
   type Clock,
+  CommandFailedError,
   type CommandRecord,
   CorruptLogError,
   OutcomeUnknownError,
@@ -33,9 +34,8 @@ import {
   VersionConflictError,
 } from "../event/mod.ts";
 import type { AppendResult, EventStore } from "../store/mod.ts";
-import { isAsync, noteAsync } from "./_async.ts";
+import { isAsync, isThenable, noteAsync } from "./_async.ts";
 import { HandlerContext, type Refer } from "./_context.ts";
-import { isThenable } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import { Group, type Outcome } from "./_group.ts";
 import { type Job, outcomeUnknown, timeIsUp } from "./_job.ts";
@@ -65,6 +65,8 @@ export interface CommandOwner {
   onDoubt(): void;
   /** The log could not be read. Returns what callers are told: nothing was done. */
   onBroken(error: unknown): unknown;
+  /** So many handlers failed one after another; 0 when one did not. */
+  onFaults(count: number): void;
   /** The commit that has to come before any answer could not be stored. */
   onNotFenced(error: unknown): void;
 }
@@ -84,6 +86,7 @@ export class CommandRunner {
   #most = MOST_COMMANDS;
   #mostBytes = MOST_BYTES;
   #fences = 0;
+  #faults = 0;
 
   /** Works on a replica, and tells its owner. */
   constructor(
@@ -143,6 +146,7 @@ export class CommandRunner {
     this.#mailbox.remove(job);
     if (this.#deciding !== job) return;
     this.#deciding = undefined;
+    if (job.runs > 0) this.#count(true);
     this.#owner.onFree(1);
   }
 
@@ -178,12 +182,15 @@ export class CommandRunner {
     job.stage = "deciding";
     job.runs++;
     let returned: unknown;
+    let promised: Promise<unknown> | undefined;
     try {
       returned = job.handler(state, job.call.input, ctx);
+      // What is thenable may be anything; a promise made of it is one.
+      if (isThenable(returned)) promised = Promise.resolve(returned);
     } catch (error) {
       return this.#decided(job, refusalOf(job, state, error));
     }
-    if (!isThenable(returned)) {
+    if (promised === undefined) {
       const { now } = ctx;
       return this.#decided(
         job,
@@ -193,13 +200,13 @@ export class CommandRunner {
     noteAsync(job.handler);
     if (this.#group !== undefined || this.mustWrite) {
       // Only now it turns out to be async: its turn comes again on stored state.
-      job.running = returned;
+      job.running = promised;
       this.#mailbox.putBack([job]);
       return this.#commit();
     }
     this.#deciding = job;
     job.watch();
-    returned.then(
+    promised.then(
       (value) => {
         if (this.#deciding !== job) return; // given up, the mailbox went on
         this.#returned(
@@ -222,6 +229,8 @@ export class CommandRunner {
 
   #decided(job: Job, outcome: Outcome): void {
     const { error, record } = outcome;
+    if (error instanceof CommandFailedError) this.#count(true);
+    else if (this.#faults > 0) this.#count(false);
     if (
       record === undefined && this.#group === undefined && !this.mustWrite
     ) {
@@ -238,6 +247,11 @@ export class CommandRunner {
     // It is on its way from here on, and cannot be given up.
     job.stage = "committing";
     job.isKept = record !== undefined;
+  }
+
+  #count(isFault: boolean): void {
+    this.#faults = isFault ? this.#faults + 1 : 0;
+    if (this.#faults % FAULTS === 0) this.#owner.onFaults(this.#faults);
   }
 
   #refuse(job: Job, error: unknown): void {
@@ -494,6 +508,8 @@ function answerNotFound(
 
 /** How often a command is decided again. */
 const MAX_CONFLICTS = 8;
+/** After so many faults in a row something is to be done about it. */
+const FAULTS = 5;
 /** How many commands go into one message. */
 const MOST_COMMANDS = 256;
 /** How many bytes of events go into one message, about. */

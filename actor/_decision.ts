@@ -162,16 +162,15 @@ export function handlerFailed(
   );
 }
 
-/** Whether a handler returned something to wait for. */
-export function isThenable(value: unknown): value is Promise<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
-}
-
+// Whatever was thrown: it may have no text, or throw when it is asked for one.
 function textOf(cause: unknown): string {
-  return cause instanceof Error
-    ? `${cause.name}: ${cause.message}`
-    : String(cause);
+  try {
+    return cause instanceof Error
+      ? `${cause.name}: ${cause.message}`
+      : String(cause);
+  } catch {
+    return `something of type ${typeof cause} that has no text`;
+  }
 }
 
 function fail(

@@ -10,6 +10,7 @@ import {
   type AetherError,
   type CancelTimer,
   type Clock,
+  type CommandFailedError,
   InvalidArgumentError,
   MovedError,
   type QuarantinedError,
@@ -20,7 +21,7 @@ import type { Call } from "./_call.ts";
 import type { Refer } from "./_context.ts";
 import { Deadlines } from "./_deadlines.ts";
 import type { AnyActor } from "./definition.ts";
-import { Job } from "./_job.ts";
+import { Job, type JobSurroundings } from "./_job.ts";
 import type { Log } from "./log.ts";
 
 /** What a host is made of. */
@@ -47,6 +48,8 @@ export interface HostOptions {
    * shard is its own. Asked when an actor comes into memory; never, by default.
    */
   readonly mustFence?: (type: string, shard: number) => boolean;
+  /** Who is told of handlers that fail; it must not throw. */
+  readonly onError?: (failure: HandlerFailure) => void;
 }
 
 /** What a host has done and holds. */
@@ -63,6 +66,22 @@ export interface HostStats {
   readonly passivations: number;
 }
 
+/** A handler that threw something other than `Rejected`, or returned nonsense. */
+export interface HandlerFailure {
+  /** Whose handler, such as `account-ada`. */
+  readonly actorId: string;
+  /** What it handles. */
+  readonly kind: "command" | "query";
+  /** The command or query. */
+  readonly name: string;
+  /** The command's id. */
+  readonly commandId?: string;
+  /** What the caller is told. */
+  readonly error: CommandFailedError;
+  /** What was thrown, with its stack; undefined where something else was wrong. */
+  readonly cause: unknown;
+}
+
 /** An actor that cannot be replayed. */
 export interface QuarantinedActor {
   /** Such as `account-ada`. */
@@ -74,7 +93,7 @@ export interface QuarantinedActor {
 }
 
 /** The actors of one process. */
-export class Host implements Surroundings {
+export class Host implements Surroundings, JobSurroundings {
   readonly store: EventStore & Partial<SnapshotStore>;
   readonly clock: Clock;
   readonly refer: Refer;
@@ -85,7 +104,9 @@ export class Host implements Surroundings {
   readonly #max: number;
   readonly #alone: boolean;
   readonly #mustFence: (type: string, shard: number) => boolean;
-  readonly #deadlines: Deadlines;
+  /** Watches the deadlines of all calls. */
+  readonly deadlines: Deadlines;
+  readonly #onError: ((failure: HandlerFailure) => void) | undefined;
   /** Actors with an append of which nobody knows what became of it. */
   readonly #inDoubt = new Set<string>();
   readonly #activations = new Map<string, Activation>();
@@ -107,7 +128,8 @@ export class Host implements Surroundings {
     this.#max = options.maxActivations;
     this.#alone = options.alone;
     this.#mustFence = options.mustFence ?? (() => false);
-    this.#deadlines = new Deadlines(options.clock);
+    this.deadlines = new Deadlines(options.clock);
+    this.#onError = options.onError;
     this.definitions = definitionsByType(options.actors);
     this.#sweepEvery = Math.max(
       1,
@@ -168,7 +190,7 @@ export class Host implements Surroundings {
     if (this.#leaving && !(this.#alone && call.chain.length > 0)) {
       return reject(new MovedError(`Node "${this.#nodeId}" is leaving`));
     }
-    const job = new Job(call, handler, this.#deadlines, resolve, reject);
+    const job = new Job(call, handler, this, resolve, reject);
     const activation = this.#activations.get(id) ??
       this.#activate(definition, call);
     if (command !== undefined) activation.command(job);
@@ -209,7 +231,7 @@ export class Host implements Surroundings {
         resolve();
       });
     });
-    this.#deadlines.clear();
+    this.deadlines.clear();
   }
 
   /** As {@link Surroundings.saveSnapshot}. */
@@ -234,6 +256,31 @@ export class Host implements Surroundings {
   doubt({ id }: ActorAddress, inDoubt: boolean): void {
     if (inDoubt) this.#inDoubt.add(id);
     else this.#inDoubt.delete(id);
+  }
+
+  /** As {@link JobSurroundings.failed}. */
+  failed({ address, commandId, name }: Call, error: CommandFailedError): void {
+    if (this.#onError === undefined) return;
+    const { id: actorId, type } = address;
+    const isCommand = this.definitions.get(type)?.commandHandlers.has(name);
+    this.#onError({
+      actorId,
+      kind: isCommand ? "command" : "query",
+      name,
+      error,
+      cause: error.cause,
+      ...(isCommand ? { commandId } : {}),
+    });
+  }
+
+  /** As {@link Surroundings.reloads}. */
+  reloads({ id }: ActorAddress, faults: number): void {
+    this.#log({
+      level: "warn",
+      message: "an actor is loaded anew, as its handlers fail",
+      actorId: id,
+      faults,
+    });
   }
 
   /** As {@link Surroundings.cannotReplay}. */

@@ -4,11 +4,11 @@
  * loaded from the store, caught up with what others wrote, or by a commit of
  * this process.
  */
-import {
-  type ActorAddress,
-  type ActorSnapshot,
-  type CommandRecord,
-  type RememberedCommand,
+import type {
+  ActorAddress,
+  ActorSnapshot,
+  CommandRecord,
+  RememberedCommand,
 } from "../event/mod.ts";
 import type {
   ActorPosition,

@@ -15,7 +15,12 @@ import {
 } from "../store/mod.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
-import { Host, type HostStats, type QuarantinedActor } from "./_host.ts";
+import {
+  type HandlerFailure,
+  Host,
+  type HostStats,
+  type QuarantinedActor,
+} from "./_host.ts";
 import type { Log } from "./log.ts";
 import type { ActorRef } from "./reference.ts";
 import { Router } from "./_router.ts";
@@ -48,6 +53,11 @@ export interface AetherOptions extends ConnectOptions {
   readonly maxActivations?: number;
   /** Who is told of what is worth telling; nobody by default. */
   readonly log?: Log;
+  /**
+   * Who is told when a handler on this node fails (`command_failed`), with what
+   * it threw, which no caller on another node gets to see; nobody by default.
+   */
+  readonly onError?: (failure: HandlerFailure) => void;
   /** Where time comes from; the process by default. For tests. */
   readonly clock?: Clock;
 }
@@ -140,6 +150,7 @@ export class Aether implements AsyncDisposable {
         clock,
         log,
         maxActivations: own.maxActivations,
+        onError: own.onError,
         alone: connection === undefined,
         refer: (...args) => router.refer(...args),
       });
@@ -216,6 +227,7 @@ export class Aether implements AsyncDisposable {
 }
 
 type Own = AetherOptions & {
+  readonly onError: (failure: HandlerFailure) => void;
   readonly nodeId: string;
   readonly maxActivations: number;
   readonly clock: Clock;
@@ -223,7 +235,7 @@ type Own = AetherOptions & {
 };
 
 function readOptions(options: AetherOptions): Own {
-  const { log } = options;
+  const { log, onError } = options;
   checkNamespace(options.namespace);
   if (options.cluster !== undefined) checkNamespace(options.cluster);
   const { maxActivations = 10_000, nodeId = ulid() } = options;
@@ -241,6 +253,11 @@ function readOptions(options: AetherOptions): Own {
     log: (entry) => {
       try {
         log?.(entry);
+      } catch { /* theirs */ }
+    },
+    onError: (failure) => {
+      try {
+        onError?.(failure);
       } catch { /* theirs */ }
     },
   };
@@ -309,6 +326,7 @@ function clientOptions(own: Own, use: string): ConnectOptions {
     store: _store,
     maxActivations: _max,
     log: _log,
+    onError: _onError,
     clock: _clock,
     ...client
   } = own;

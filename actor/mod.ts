@@ -33,7 +33,7 @@
  * @module
  */
 export { Aether, type AetherOptions } from "./aether.ts";
-export type { HostStats, QuarantinedActor } from "./_host.ts";
+export type { HandlerFailure, HostStats, QuarantinedActor } from "./_host.ts";
 export * from "./context.ts";
 export * from "./definition.ts";
 export * from "./log.ts";

@@ -4,7 +4,7 @@
  * of them is needed. Source: {@link https://standardschema.dev | Standard Schema}.
  */
 import { InvalidArgumentError } from "../event/mod.ts";
-import { noteAsync } from "./_async.ts";
+import { isThenable, noteAsync } from "./_async.ts";
 import type { AnyHandler } from "./definition.ts";
 import { freezeDeep } from "./_json.ts";
 
@@ -129,14 +129,14 @@ export function checked<
   const run = handler as unknown as AnyHandler;
   const whole: AnyHandler = (state, input, ctx) => {
     const result = standard.validate(input);
-    return isPromise(result)
-      ? result.then((result) => run(state, valueOf(result), ctx))
+    return isThenable(result)
+      ? result.then((value) => run(state, valueOf(value), ctx))
       : run(state, valueOf(result), ctx);
   };
   noteAsync(whole, handler);
   eventHandlers.set(whole, (state, data, ctx) => {
     const result = standard.validate(data);
-    if (isPromise(result)) {
+    if (isThenable(result)) {
       result.then(undefined, () => {}); // whatever it comes to, nobody waits for it
       throw new SchemaFault([{
         message: "the validator of an event has to be synchronous",
@@ -177,11 +177,6 @@ export class SchemaFault extends Error {
     );
     this.issues = told;
   }
-}
-
-// Of whatever realm or library.
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as { then?: unknown }).then === "function";
 }
 
 function valueOf(result: SchemaResult<unknown>): unknown {

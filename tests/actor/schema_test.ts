@@ -220,7 +220,6 @@ describe("checked()", () => {
     assert.equal(await waiting[1], "invalid_argument");
     assert.equal(await ask("plus", 4), 7);
     await assert.rejects(ask("plus", 0), { message: /a\.0: zero/ });
-    // Nothing is done past a deadline, though the validator goes on.
     assert.equal(await ask("sum"), 3);
   });
 
