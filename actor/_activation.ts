@@ -8,6 +8,9 @@
  * one still writes is refused by the store. The same goes for an append of this
  * node whose outcome is unknown, even for the actor's next life here.
  *
+ * An actor whose handlers fail again and again is loaded anew, at most once a
+ * second at first and once a minute at last, in case they have damaged its state.
+ *
  * A log that cannot be replayed puts this one actor into quarantine: its calls
  * are refused until a pause is over, which doubles up to a minute, and then it is
  * loaded again, so that a repaired actor comes back by itself.
@@ -31,12 +34,13 @@ import {
   inGeneration,
 } from "./_command.ts";
 import { ReaderContext } from "./_context.ts";
-import { handlerFailed, isThenable } from "./_decision.ts";
+import { isThenable } from "./_async.ts";
+import { handlerFailed } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import type { Job } from "./_job.ts";
 import { frozenCopy } from "./_json.ts";
 import { Mailbox } from "./_mailbox.ts";
-import { quarantine, type Replayed } from "./_replay.ts";
+import { quarantine as quarantined, type Replayed } from "./_replay.ts";
 import { Replica } from "./_replica.ts";
 import { Snapshotter } from "./_snapshotter.ts";
 
@@ -63,8 +67,18 @@ export interface Surroundings extends CommandSurroundings {
   doubt(address: ActorAddress, inDoubt: boolean): void;
   /** Saves a snapshot; resolves to whether it makes sense to try another. */
   saveSnapshot(snapshot: ActorSnapshot): Promise<boolean>;
+  /** It is loaded anew, as so many handlers failed one after another. */
+  reloads(address: ActorAddress, faults: number): void;
   /** An actor cannot be replayed. */
-  quarantined(error: QuarantinedError): void;
+  cannotReplay(error: QuarantinedError): void;
+}
+
+/** Why an actor cannot be replayed. */
+export interface Quarantine {
+  /** What is wrong. */
+  readonly error: QuarantinedError;
+  /** When the next call loads it again, on the monotonic clock. */
+  readonly until: number;
 }
 
 /** One actor in memory. */
@@ -89,8 +103,10 @@ export class Activation implements CommandOwner {
   readonly #tenure: Tenure;
   #isInDoubt: boolean;
   #onDrained: (() => void) | undefined;
-  #quarantine: { error: QuarantinedError; until: number } | undefined;
+  #quarantine: Quarantine | undefined;
   #pause = FIRST_PAUSE;
+  #reloadAt = -Infinity;
+  #reloadPause = FIRST_PAUSE;
 
   /** Makes an activation that loads when it is first called. */
   constructor(
@@ -122,9 +138,9 @@ export class Activation implements CommandOwner {
       this.#mailbox.length === 0 && this.#queries.length === 0;
   }
 
-  /** Whether it cannot be replayed just now. */
-  get isQuarantined(): boolean {
-    return this.#quarantine !== undefined;
+  /** Why it cannot be replayed, and until when nobody tries; undefined if it can. */
+  get quarantine(): Quarantine | undefined {
+    return this.#quarantine;
   }
 
   /** Takes a command. */
@@ -213,6 +229,21 @@ export class Activation implements CommandOwner {
     return error.ambiguous
       ? new StoreUnavailableError(error.message, { cause: error })
       : error;
+  }
+
+  /** As {@link CommandOwner.onFaults}. */
+  onFaults(count: number): void {
+    if (count === 0) {
+      this.#reloadPause = FIRST_PAUSE;
+      return;
+    }
+    // A state that is not plain data may have been damaged by what failed.
+    const now = this.#env.clock.monotonic();
+    if (now < this.#reloadAt) return;
+    this.#reloadAt = now + this.#reloadPause;
+    this.#reloadPause = Math.min(this.#reloadPause * 2, LONGEST_PAUSE);
+    this.#isLoaded = false;
+    this.#env.reloads(this.address, count);
   }
 
   /** As {@link CommandOwner.onNotFenced}. */
@@ -347,7 +378,7 @@ export class Activation implements CommandOwner {
   }
 
   #enterQuarantine(cause: unknown): QuarantinedError {
-    const error = cause instanceof QuarantinedError ? cause : quarantine(
+    const error = cause instanceof QuarantinedError ? cause : quarantined(
       this.address.id,
       cause instanceof Error ? cause.message : String(cause),
       cause,
@@ -356,7 +387,7 @@ export class Activation implements CommandOwner {
     this.#isLoaded = false;
     this.#quarantine = { error, until };
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
-    this.#env.quarantined(error);
+    this.#env.cannotReplay(error);
     this.#refuseWaiting(error);
     return error;
   }
@@ -411,14 +442,16 @@ export class Activation implements CommandOwner {
     const { call } = job;
     const ctx = new ReaderContext(call, version, this.#env.clock.now());
     let value: unknown;
+    let promised: Promise<unknown> | undefined;
     try {
       value = job.handler(state, call.input, ctx);
+      if (isThenable(value)) promised = Promise.resolve(value);
     } catch (error) {
       return this.#readFailed(job, error);
     }
-    if (!isThenable(value)) return this.#tell(job, value);
+    if (promised === undefined) return this.#tell(job, value);
     job.watch();
-    value.then(
+    promised.then(
       (value) => this.#tell(job, value),
       (error) => this.#readFailed(job, error),
     );

@@ -134,6 +134,7 @@ function clientOptions(own: Own, use: string): ConnectOptions {
     store: _store,
     maxActivations: _max,
     log: _log,
+    onError: _onError,
     clock: _clock,
     ...client
   } = own;

@@ -14,7 +14,12 @@ import { Asker } from "./_asker.ts";
 import type { EventBroadcaster } from "../bus/mod.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
-import { Host, type HostStats } from "./_host.ts";
+import {
+  type HandlerFailure,
+  Host,
+  type HostStats,
+  type QuarantinedActor,
+} from "./_host.ts";
 import type { Log } from "./log.ts";
 import { bulkOf, connectionOf, storeOf } from "./_opening.ts";
 import { closeOnSignals } from "./_signals.ts";
@@ -56,6 +61,11 @@ export interface AetherOptions extends ConnectOptions {
   readonly maxActivations?: number;
   /** Who is told of what is worth telling; nobody by default. */
   readonly log?: Log;
+  /**
+   * Who is told when a handler on this node fails (`command_failed`), with what
+   * it threw, which no caller on another node gets to see; nobody by default.
+   */
+  readonly onError?: (failure: HandlerFailure) => void;
   /** Where time comes from; the process by default. For tests. */
   readonly clock?: Clock;
 }
@@ -155,6 +165,7 @@ export class Aether implements AsyncDisposable {
         clock,
         log,
         maxActivations: own.maxActivations,
+        onError: own.onError,
         alone: connection === undefined,
         ...(connection === undefined ? {} : {
           tenure: (type: string, shard: number) => cluster!.tenure(type, shard),
@@ -265,6 +276,11 @@ export class Aether implements AsyncDisposable {
     return this.#host.stats;
   }
 
+  /** The actors of this node that cannot be replayed just now, and why. */
+  quarantined(): readonly QuarantinedActor[] {
+    return this.#host.quarantined();
+  }
+
   /**
    * Leaves: takes no more calls from here, hands its actors over to other nodes
    * (what runs has 5 seconds to finish), gives what was asked elsewhere up to 5
@@ -295,6 +311,7 @@ export class Aether implements AsyncDisposable {
  * @internal
  */
 export type Own = AetherOptions & {
+  readonly onError: (failure: HandlerFailure) => void;
   readonly nodeId: string;
   readonly maxActivations: number;
   readonly clock: Clock;
@@ -302,7 +319,7 @@ export type Own = AetherOptions & {
 };
 
 function readOptions(options: AetherOptions): Own {
-  const { log } = options;
+  const { log, onError } = options;
   checkNamespace(options.namespace);
   if (options.cluster !== undefined) checkNamespace(options.cluster);
   const { maxActivations = 10_000, nodeId = ulid() } = options;
@@ -320,6 +337,11 @@ function readOptions(options: AetherOptions): Own {
     log: (entry) => {
       try {
         log?.(entry);
+      } catch { /* theirs */ }
+    },
+    onError: (failure) => {
+      try {
+        onError?.(failure);
       } catch { /* theirs */ }
     },
   };

@@ -227,6 +227,20 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
     return this.#paced(events, plan.signal);
   }
 
+  /** As {@link EventStore.readCommits}. */
+  readCommits(
+    actorId: string,
+    options?: CallOptions,
+  ): AsyncIterable<StoredCommit> {
+    this.#enter(options);
+    const { id } = parseActorId(actorId);
+    const sequences = this.#log.actors.get(id)?.sequences ?? [];
+    return this.#paced(
+      this.#commitsBack(id, sequences.slice()),
+      options?.signal,
+    );
+  }
+
   /** As {@link EventStore.listActors}. */
   listActors(options?: ListActorsOptions): AsyncIterable<string> {
     this.#assertOpen();
@@ -441,6 +455,26 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
         return commit;
       },
     );
+  }
+
+  /** An actor's commits, newest first, checked to follow each other. */
+  *#commitsBack(
+    actorId: string,
+    sequences: readonly number[],
+  ): Generator<StoredCommit> {
+    let version: number | undefined;
+    for (let i = sequences.length - 1; i >= 0; i--) {
+      const commit = this.#commitAt(sequences[i]!);
+      version ??= commit.version;
+      if (commit.version !== version) {
+        throw missing(parseActorId(actorId), version);
+      }
+      version -= commit.events.length;
+      yield commit;
+    }
+    if (version !== undefined && version > 0) {
+      throw missing(parseActorId(actorId), version);
+    }
   }
 
   /** One actor's events; where they end is fixed by the call. */

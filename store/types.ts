@@ -220,6 +220,18 @@ export interface EventStore extends AsyncDisposable {
    * An actor that changes while the list runs may come twice.
    */
   listActors(options?: ListActorsOptions): AsyncIterable<string>;
+  /**
+   * Reads an actor's commits as they are wanted, newest first, also those without
+   * events: for those who look for what a commit says beside its events. `timeout`
+   * bounds each fetch, not the whole. A store may be without it; then whoever
+   * looks has to load the whole actor.
+   *
+   * @throws {CorruptLogError} `corrupt_log`: a message is missing or broken.
+   */
+  readCommits?(
+    actorId: string,
+    options?: CallOptions,
+  ): AsyncIterable<StoredCommit>;
   /** Loads what it takes to bring an actor back, in as few round trips as can be. */
   load(actorId: string, options?: LoadOptions): Promise<LoadedActor>;
   /** Ends what runs and waits for it; later calls reject with `closed`. */

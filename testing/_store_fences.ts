@@ -1,5 +1,6 @@
 /** Commits without events: they take a place in the log, never a version. */
 import assert from "node:assert/strict";
+import type { StoredCommit } from "../store/mod.ts";
 import {
   assertLog,
   collect,
@@ -121,6 +122,30 @@ export function testFences(suite: Suite): void {
           commands,
         });
         assert.ok(Math.abs(at - Date.now()) < 300_000);
+      }
+    });
+
+    suite.test("is read back with all others, newest first", async (t) => {
+      const reader = await t.another();
+      if (reader.readCommits === undefined) return; // a store may be without it
+      assert.deepEqual(await collect(reader.readCommits("account-ada")), []);
+      for (let i = 0; i < 40; i++) {
+        await t.store.append("account-ada", i % 3 === 1 ? deposits(i) : [], {
+          fence: true,
+          commands: [{ id: `c${i}`, events: i % 3 === 1 ? 1 : 0 }],
+        });
+        await t.store.append("account-bob", deposits(i));
+        const all = (await reader.load("account-ada")).commits;
+        assert.equal(all.length, i + 1);
+        if (i % 13 > 0) continue;
+        const back: StoredCommit[] = await collect(
+          reader.readCommits("account-ada"),
+        );
+        assert.deepEqual(back, all.toReversed());
+      }
+      for await (const { commands } of reader.readCommits("account-ada")) {
+        assert.equal(commands[0]!.id, "c39");
+        break;
       }
     });
 

@@ -175,6 +175,24 @@ describe("a fence", () => {
   });
 });
 
+describe("a rejection told to a second attempt", () => {
+  it("holds against the first one, which a frozen owner still has to store", async () => {
+    const { late, old, shared, thaw } = await frozen();
+    const commandId = ulid();
+    // Behind the frozen commit the owner decides this one as well: it is done.
+    const first = codeOf(old.ask("withdraw", { amount: 6 }, { commandId }));
+    // The new owner has no reason to fence.
+    const { ask } = hosted({ shared });
+    const second = ask("withdraw", { amount: 6 }, { commandId, attempt: 2 });
+    assert.equal(await codeOf(second), "insufficient_funds");
+    await ask("deposit", { amount: 100 });
+    thaw();
+    assert.equal((await late).version, 3);
+    assert.equal(await first, "insufficient_funds");
+    assert.equal(await ask("balance", undefined, { linear: true }), 106);
+  });
+});
+
 describe("a commit in doubt", () => {
   const unknown = new OutcomeUnknownError("who knows");
 
