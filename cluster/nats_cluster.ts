@@ -50,6 +50,9 @@ export async function connectCluster(
   const { clock = systemClock, provision = true, replicas = 1 } = options;
   const cluster = checkNamespace(options.cluster ?? "default");
   const link = new Link(connection, { clock });
+  const bulk = options.bulkConnection === undefined
+    ? undefined
+    : new Link(options.bulkConnection, { clock });
   const api = new JetStreamApi(link);
   const bucket = bucketOf(cluster);
   const action = `Cannot join cluster "${cluster}"`;
@@ -64,10 +67,11 @@ export async function connectCluster(
     );
   } catch (error) {
     await link.close();
+    await bulk?.close();
     throw refusalToError(faultToError(error, action), action);
   }
   const control = new NatsControlLog(api, bucket, clock);
-  const messenger = new NatsMessenger(link, cluster, options.bulkConnection);
+  const messenger = new NatsMessenger(link, cluster, bulk);
   return {
     clock,
     control,
@@ -76,6 +80,7 @@ export async function connectCluster(
     newId: ulid,
     async [Symbol.asyncDispose]() {
       await link.close();
+      await bulk?.close();
     },
   };
 }
