@@ -33,6 +33,8 @@ export class Checker implements OwnerWatch, ClientWatch {
   released = 0;
   /** Lives that were removed from the roster by another one. */
   evicted = 0;
+  /** Leaders that lost their lease to another one. */
+  deposed = 0;
   /** What runs in a process. */
   managerOf: (process: SimProcess) => ClusterManager | undefined = () =>
     undefined;
@@ -151,6 +153,7 @@ export class Checker implements OwnerWatch, ClientWatch {
       // Who has given up, or goes on as another life, has lost nothing.
       const manager = process && this.managerOf(process);
       if (!manager?.isLeader() || manager.run !== was.run) return;
+      this.deposed++;
       this.#assertIll(process, by, "lost its lease");
     }
   }
@@ -172,7 +175,8 @@ export class Checker implements OwnerWatch, ClientWatch {
     if (process === undefined || !process.alive) return;
     const { cuts, noise, scheduler } = this.#world;
     const isHealthy = !process.isFrozen &&
-      scheduler.now - process.disturbedAt > ILL && noise.loss < 0.1 &&
+      scheduler.now - process.disturbedAt > ILL &&
+      scheduler.now > process.sickUntil && noise.loss < 0.1 &&
       ![...cuts].some((cut) => cut.split(">").includes(process.node));
     if (!isHealthy) return;
     this.fail(
