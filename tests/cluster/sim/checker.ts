@@ -46,6 +46,7 @@ export class Checker implements OwnerWatch, ClientWatch {
   readonly #writers = new Map<number, string>();
   #epoch = 0;
   #lastTaken = 0;
+  #nodes = 0;
   #map: ShardMap;
   readonly #given: Given[][] = Array.from({ length: 256 }, () => []);
   /** When a generation of a shard was first asked for. */
@@ -100,6 +101,7 @@ export class Checker implements OwnerWatch, ClientWatch {
       }`,
     );
     if (key.startsWith("ctl.")) this.#controlled(key, epoch, by);
+    if (key === "ctl.nodes") this.#nodes = (value as unknown[]).length;
     if (key === "leader") this.#leaderStored(message, by, before, removes);
     if (key.startsWith("nodes.") && removes) this.#removed(key, by, before);
     if (key === `ctl.shards.${this.#family}`) this.#mapStored(value, by);
@@ -170,9 +172,9 @@ export class Checker implements OwnerWatch, ClientWatch {
     this.#assertIll(this.#processOf(was.run), by, `lost its record ${key}`);
   }
 
-  /** A healthy node is given up by nobody. */
+  /** A healthy node is given up by nobody, where there is a third one to ask. */
   #assertIll(process: SimProcess | undefined, by: SimProcess, what: string) {
-    if (process === undefined || !process.alive) return;
+    if (process === undefined || !process.alive || this.#nodes < 3) return;
     const { cuts, noise, scheduler } = this.#world;
     const isHealthy = !process.isFrozen &&
       scheduler.now - process.disturbedAt > ILL &&

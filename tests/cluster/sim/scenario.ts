@@ -72,7 +72,7 @@ export function scenarioOf(
     doubles: servers === 3 ? dice.pick([0, 0.5, 1]) : 0,
     isSticky: dice.chance(0.4),
     ttl: dice.pick([3_000, 6_000, 15_000]),
-    faults: faultsOf(dice, allowed, isOrderly),
+    faults: allowed.length === 0 ? [] : faultsOf(dice, allowed, isOrderly),
     every: dice.pick([150, 400]),
     isOrderly,
   };
