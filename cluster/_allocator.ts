@@ -137,10 +137,15 @@ export class Allocator {
     if (this.#burying.has(run)) return;
     this.#burying.add(run);
     const { discovery, election, log } = this.#options;
-    const isWanted = () => this.#epoch === epoch;
+    const { clock } = this.#ports;
+    const began = clock.monotonic();
+    // Found dead again, should it be so, it is as soon as the log can be reached.
+    const isWanted = () =>
+      this.#epoch === epoch && clock.monotonic() - began < FRESH;
     try {
       if (!await election.prove() || !isWanted()) return;
-      if (!await discovery.evict(node, known, isWanted) || !isWanted()) return;
+      if (!await discovery.evict(node, known, isWanted)) return;
+      if (this.#epoch !== epoch) return;
     } finally {
       this.#burying.delete(run);
     }
@@ -354,6 +359,8 @@ export class Allocator {
 
 /** Milliseconds between two looks at the nodes. */
 const POLL = 5_000;
+/** Milliseconds for which a verdict counts. */
+export const FRESH = 500;
 /** Milliseconds until the log is read again. */
 const AGAIN = 20;
 /** Milliseconds until it is tried again. */

@@ -224,7 +224,9 @@ export class Detector {
       if (sign === "gone") witnesses ??= this.#witnesses(target, sign);
       const isGone = gone >= 2 && lasted >= APART &&
         (lasted >= LONG || this.#isServerUp(target));
-      if (isGone || gone + silent >= HUNG) {
+      // Finding nobody is no silence: eight times that are over in 1.6 s, when the
+      // node may still be looking for another server.
+      if (isGone || silent >= HUNG) {
         witnesses ??= this.#witnesses(target, "silent");
         const agreement = await witnesses;
         witnesses = undefined;

@@ -19,7 +19,7 @@ import {
   parseActorId,
 } from "../event/mod.ts";
 import type { Connection } from "../nats/mod.ts";
-import { Allocator, type ShardList } from "./_allocator.ts";
+import { Allocator, FRESH, type ShardList } from "./_allocator.ts";
 import { Changes } from "./_changes.ts";
 import { Custody } from "./_custody.ts";
 import { Detector } from "./_detector.ts";
@@ -658,15 +658,18 @@ export class ClusterManager implements AsyncDisposable {
   }
 
   async #replace(parts: Parts, leader: LeaderInfo): Promise<void> {
-    const { detector, election, shards } = parts;
+    const { detector, election, ports: { clock }, shards } = parts;
     const target = shards.nodes.find(({ run }) => run === leader.run) ??
       { ...leader, hosts: [], weight: 1, state: "up", servers: [] };
     const verdict = await detector.investigate(target);
     if (this.#stopped || election.leader?.run !== leader.run) return;
-    if (verdict === "alive") this.#heardLeader = parts.ports.clock.monotonic();
+    if (verdict === "alive") this.#heardLeader = clock.monotonic();
     if (verdict !== "dead") return;
-    // It may be the one that was away, and that the others have given up.
+    // It may be the one that was away, and that the others have given up; and by
+    // the time that it knows, the leader may be back.
+    const found = clock.monotonic();
     if (await parts.discovery.prove() !== true) return;
+    if (clock.monotonic() - found > FRESH) return;
     if (this.#stopped || election.leader?.run !== leader.run) return;
     if (await election.preempt(leader.run)) {
       await parts.allocator.bury(target, leader.epoch);

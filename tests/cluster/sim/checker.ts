@@ -33,6 +33,8 @@ export class Checker implements OwnerWatch, ClientWatch {
   released = 0;
   /** Lives that were removed from the roster by another one. */
   evicted = 0;
+  /** Leaders that lost their lease to another one. */
+  deposed = 0;
   /** What runs in a process. */
   managerOf: (process: SimProcess) => ClusterManager | undefined = () =>
     undefined;
@@ -44,6 +46,7 @@ export class Checker implements OwnerWatch, ClientWatch {
   readonly #writers = new Map<number, string>();
   #epoch = 0;
   #lastTaken = 0;
+  #nodes = 0;
   #map: ShardMap;
   readonly #given: Given[][] = Array.from({ length: 256 }, () => []);
   /** When a generation of a shard was first asked for. */
@@ -98,6 +101,7 @@ export class Checker implements OwnerWatch, ClientWatch {
       }`,
     );
     if (key.startsWith("ctl.")) this.#controlled(key, epoch, by);
+    if (key === "ctl.nodes") this.#nodes = (value as unknown[]).length;
     if (key === "leader") this.#leaderStored(message, by, before, removes);
     if (key.startsWith("nodes.") && removes) this.#removed(key, by, before);
     if (key === `ctl.shards.${this.#family}`) this.#mapStored(value, by);
@@ -151,6 +155,7 @@ export class Checker implements OwnerWatch, ClientWatch {
       // Who has given up, or goes on as another life, has lost nothing.
       const manager = process && this.managerOf(process);
       if (!manager?.isLeader() || manager.run !== was.run) return;
+      this.deposed++;
       this.#assertIll(process, by, "lost its lease");
     }
   }
@@ -167,12 +172,13 @@ export class Checker implements OwnerWatch, ClientWatch {
     this.#assertIll(this.#processOf(was.run), by, `lost its record ${key}`);
   }
 
-  /** A healthy node is given up by nobody. */
+  /** A healthy node is given up by nobody, where there is a third one to ask. */
   #assertIll(process: SimProcess | undefined, by: SimProcess, what: string) {
-    if (process === undefined || !process.alive) return;
+    if (process === undefined || !process.alive || this.#nodes < 3) return;
     const { cuts, noise, scheduler } = this.#world;
     const isHealthy = !process.isFrozen &&
-      scheduler.now - process.disturbedAt > ILL && noise.loss < 0.1 &&
+      scheduler.now - process.disturbedAt > ILL &&
+      scheduler.now > process.sickUntil && noise.loss < 0.1 &&
       ![...cuts].some((cut) => cut.split(">").includes(process.node));
     if (!isHealthy) return;
     this.fail(

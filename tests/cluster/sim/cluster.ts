@@ -19,8 +19,8 @@ export interface SimNode {
 export interface SimClusterOptions {
   readonly nodes: number;
   readonly ttl: number;
-  /** Whether each node is connected to two servers. */
-  readonly isDouble: boolean;
+  /** How likely a node is connected to two servers. */
+  readonly doubles: number;
   /** The class to run, as there are versions with a fault built in. */
   readonly manager?: typeof ClusterManager;
   /** Whether owners fence; they do. */
@@ -155,7 +155,7 @@ export class SimCluster {
     }
     const first = dice.pick(up);
     const others = up.filter((server) => server !== first);
-    const connections = this.#options.isDouble && others.length > 0
+    const connections = dice.chance(this.#options.doubles) && others.length > 0
       ? [first, dice.pick(others)]
       : [first];
     const process = this.world.start(node, connections);

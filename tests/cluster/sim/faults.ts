@@ -100,6 +100,13 @@ const KINDS = {
   freezeInRecord: trap("nodes."),
   /** No packet passes between a node and NATS. */
   isolate: (_cluster, { ms }, process) => process?.isolate(ms),
+  /** Hears no answers: it takes all others for frozen. */
+  sick: ({ world }, { ms }, process) => {
+    if (process === undefined) return;
+    process.sickUntil = world.scheduler.now + ms;
+    process.disturbed();
+    world.scheduler.after(ms, () => process.disturbed());
+  },
   cut: cut(true),
   cutOneWay: cut(false),
   restartServer: ({ world }, { ms }, process) => {

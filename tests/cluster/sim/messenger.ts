@@ -25,7 +25,8 @@ export class SimMessenger implements Messenger {
   }
 
   get servers(): readonly string[] {
-    const servers = this.#process.connections.map(({ serverId }) => serverId);
+    const servers = this.#process.connections.filter(({ known }) => known)
+      .map(({ serverId }) => serverId);
     return [...new Set(servers)].sort();
   }
 
@@ -100,6 +101,7 @@ export class SimMessenger implements Messenger {
         const body = JSON.stringify(reply);
         to.send(world.delay(), () => {
           if (world.isCut(to, from) || from.isIsolated) return;
+          if (world.scheduler.now < from.sickUntil) return;
           if (world.dice.chance(world.noise.loss)) return;
           answered(body);
         }, link);

@@ -16,6 +16,8 @@ import type { SimWorld } from "./world.ts";
 export interface Connection {
   /** The server it is, or was last, connected to. */
   server: number;
+  /** The server it was first connected to. */
+  readonly home: number;
   /** What that server called itself. */
   serverId: string;
   /** Whether it is. */
@@ -52,6 +54,8 @@ export class SimProcess {
   resumedAt = -Infinity;
   /** Until when no packet reaches it, or leaves it. */
   isolatedUntil = -Infinity;
+  /** Until when nobody seems to answer it, though all do. */
+  sickUntil = -Infinity;
   /** What its wall clock is off by. */
   skew = 0;
   /** How often it has used the world, beside looking at a clock. */
@@ -78,6 +82,7 @@ export class SimProcess {
     this.name = `${node}#${life}`;
     this.connections = connections.map((server) => ({
       server,
+      home: server,
       serverId: world.servers[server]!.id,
       up: true,
       known: true,
@@ -315,7 +320,7 @@ export class SimProcess {
   #reconnect(link: Connection): void {
     const { dice } = this.#world;
     this.timer(dice.between(50, 250), () => {
-      const servers = this.#world.serversFor(this);
+      const servers = this.#world.serversFor(this, link);
       if (servers.length === 0) return this.#reconnect(link);
       link.server = dice.pick(servers);
       link.serverId = this.#world.servers[link.server]!.id;

@@ -24,7 +24,10 @@ export interface Scenario {
   readonly seed: number;
   readonly nodes: number;
   readonly servers: 1 | 3;
-  readonly isDouble: boolean;
+  /** How likely a node is connected to two servers. */
+  readonly doubles: number;
+  /** Whether a connection comes back to the same server only. */
+  readonly isSticky: boolean;
   readonly ttl: number;
   readonly faults: readonly Fault[];
   /** Milliseconds between two calls of one of the clients. */
@@ -66,9 +69,10 @@ export function scenarioOf(
     seed,
     nodes: 3 + dice.int(3),
     servers,
-    isDouble: servers === 3 && dice.chance(0.5),
+    doubles: servers === 3 ? dice.pick([0, 0.5, 1]) : 0,
+    isSticky: dice.chance(0.4),
     ttl: dice.pick([3_000, 6_000, 15_000]),
-    faults: faultsOf(dice, allowed, isOrderly),
+    faults: allowed.length === 0 ? [] : faultsOf(dice, allowed, isOrderly),
     every: dice.pick([150, 400]),
     isOrderly,
   };
@@ -79,14 +83,15 @@ export async function runScenario(
   scenario: Scenario,
   options: RunOptions = {},
 ): Promise<Outcome> {
-  const { faults, isDouble, nodes, servers, ttl } = scenario;
+  const { doubles, faults, nodes, servers, ttl } = scenario;
   const world = new SimWorld(scenario.seed, servers, options.lines);
+  world.isSticky = scenario.isSticky;
   const log = new SimEventLog(world);
   const checker = new Checker(world, log, ttl);
   const cluster = new SimCluster(world, log, checker, {
     nodes,
     ttl,
-    isDouble,
+    doubles,
     ...options,
   });
   const clients = new Clients(world, world.start("client", [0]), checker, {
@@ -118,6 +123,7 @@ export async function runScenario(
       seized: checker.seized,
       released: checker.released,
       evicted: checker.evicted,
+      deposed: checker.deposed,
       seconds: world.scheduler.now / 1_000,
       faults: faults.length,
     },
@@ -126,14 +132,14 @@ export async function runScenario(
 
 /** What a failure says: how to see it again, what was to go wrong, what did. */
 export function report(scenario: Scenario, outcome: Outcome): string {
-  const { faults, isDouble, nodes, seed, servers, ttl } = scenario;
+  const { doubles, faults, isSticky, nodes, seed, servers, ttl } = scenario;
   const { hash, trace, violation } = outcome;
   return [
     `SEED=${seed}: ${violation?.rule}`,
     `  ${violation?.what}`,
-    `${nodes} nodes, ${servers} servers, ${
-      isDouble ? 2 : 1
-    } connections each, TTL ${ttl} ms`,
+    `${nodes} nodes, ${servers} servers, ${1 + doubles} connections each${
+      isSticky ? " to one server only" : ""
+    }, TTL ${ttl} ms`,
     ...faults.map(describeFault),
     `trace ${hash}, its end:`,
     ...trace.slice(-60),

@@ -68,6 +68,8 @@ export class SimWorld {
   readonly cuts = new Set<string>();
   /** Called with each request of one process to another. */
   onAsked: (from: SimProcess, topic: string, body: unknown) => void = () => {};
+  /** Whether each connection knows one server only. */
+  isSticky = false;
   noise: Noise = { ...QUIET };
   /** The server that leads the logs. */
   logServer: number | undefined = 0;
@@ -174,9 +176,10 @@ export class SimWorld {
     return this.cuts.has(`${from.node}>${to.node}`);
   }
 
-  /** Servers that a process can connect to. */
-  serversFor(process: SimProcess): number[] {
+  /** Servers that a process can connect to anew. */
+  serversFor(process: SimProcess, link: Connection): number[] {
     if (process.isIsolated) return [];
+    if (this.isSticky) return this.servers[link.home]!.up ? [link.home] : [];
     return this.servers.flatMap(({ up }, index) => up ? [index] : []);
   }
 
