@@ -179,7 +179,7 @@ export class TestCluster implements AsyncDisposable {
 /** Opens the world of a cluster, as one node sees it. */
 export async function openPorts(
   options: NatsClusterOptions & {
-    readonly url?: string;
+    readonly url?: string | readonly string[];
     readonly connection?: Readonly<Record<string, unknown>>;
   },
 ): Promise<ClusterPorts & AsyncDisposable & { readonly nc: Connection }> {

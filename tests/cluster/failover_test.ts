@@ -52,7 +52,7 @@ async function withNodes(
   for (const name of names) {
     proxies.set(name, await startTcpProxy({ target: url }));
   }
-  await using cluster = new TestCluster({
+  const cluster = new TestCluster({
     // Back at once, where it may come back.
     connection: { reconnectTimeWait: 20, reconnectJitter: 0 },
     ...options,
@@ -75,6 +75,7 @@ async function withNodes(
       },
     });
   } finally {
+    await cluster[Symbol.asyncDispose]();
     for (const proxy of proxies.values()) await proxy.close();
   }
 }
