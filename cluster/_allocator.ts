@@ -54,6 +54,8 @@ export interface AllocatorOptions {
   poke(run: string): void;
   /** These are the nodes now. */
   roster(nodes: readonly NodeInfo[]): void;
+  /** What this node itself has released, for this leader or one before. */
+  ownReleased(): ShardList;
 }
 
 interface Order {
@@ -176,6 +178,11 @@ export class Allocator {
 
   /** What a node says that it has released and not been given back. */
   released(list: ShardList): void {
+    if (this.#note(list)) this.compare();
+  }
+
+  /** Whether it is news. */
+  #note(list: ShardList): boolean {
     let isNews = false;
     for (const [family, shards] of Object.entries(list)) {
       for (const [shard, generation] of shards) {
@@ -190,7 +197,7 @@ export class Allocator {
         isNews = true;
       }
     }
-    if (isNews) this.compare();
+    return isNews;
   }
 
   /** Compares what is with what should be, and makes it so. */
@@ -237,6 +244,7 @@ export class Allocator {
     if (age === this.#rosterAge) this.#roster = roster;
     if (!await this.#writeNodes(roster)) return this.#redo();
     this.#options.roster(roster);
+    this.#note(this.#options.ownReleased());
     const families = new Set([
       ...shards.families,
       ...roster.flatMap(({ hosts }) => hosts),

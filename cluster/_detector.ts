@@ -57,7 +57,7 @@ type Sign = "alive" | "gone" | "silent" | "unknown";
 export type Verdict = "alive" | "dead" | "unsure";
 
 interface Watched {
-  readonly target: NodeInfo;
+  target: NodeInfo;
   silent: number;
   probing: boolean;
 }
@@ -118,9 +118,11 @@ export class Detector {
     const before = this.#watched;
     this.#watched = new Map(
       targets.map((target) => {
-        const same = before.get(target.run);
-        const { silent = 0, probing = false } = same ?? {};
-        return [target.run, { target, silent, probing }];
+        // The same object: a probe that is under way says there that it is over.
+        const watched = before.get(target.run) ??
+          { target, silent: 0, probing: false };
+        watched.target = target;
+        return [target.run, watched];
       }),
     );
   }

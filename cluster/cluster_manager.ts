@@ -378,15 +378,13 @@ export class ClusterManager implements AsyncDisposable {
       shards,
       log,
       poke: (run) => {
-        if (run === discovery.run) {
-          custody.release(allocator.ordersFor(run));
-          // Also what it had released for a leader before.
-          allocator.released(custody.released);
-        } else {
+        if (run === discovery.run) custody.release(allocator.ordersFor(run));
+        else {
           const target = shards.nodes.find((info) => info.run === run);
           if (target !== undefined) detector.poke(target);
         }
       },
+      ownReleased: () => custody.released,
       roster: (nodes) =>
         detector.watch(nodes.filter((info) => info.node !== node)),
     });
