@@ -327,5 +327,8 @@ export function runsOf(nodes: readonly TestNode[]): string[] {
 /** The shards that a node knows to have been seized. */
 export function seizedOf({ map }: TestNode): number[] {
   const shards = Array.from({ length: 256 }, (_, shard) => shard);
-  return shards.filter((shard) => map.at(shard).seized);
+  return shards.filter((shard) => {
+    const { fence, generation } = map.at(shard);
+    return fence === generation;
+  });
 }

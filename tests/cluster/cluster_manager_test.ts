@@ -61,6 +61,7 @@ describe("ClusterManager: a node alone", () => {
       run: manager.run,
       generation: 1,
       seized: false,
+      fence: 0,
     });
     assert.equal(manager.ownerOf("task-42"), undefined);
     assert.deepEqual(manager.held(one.type, 7), {
@@ -68,6 +69,7 @@ describe("ClusterManager: a node alone", () => {
       shard: 7,
       generation: 1,
       seized: false,
+      fence: 0,
     });
     assert.equal(
       manager.held({ namespace: cluster.name, type: "task" }, 7),
@@ -121,7 +123,7 @@ describe("ClusterManager: a node alone", () => {
       const third = await cluster.start("one");
       assert.notEqual(third.manager.run, first.manager.run);
       await shared([third]);
-      assert.equal(third.map.at(0).seized, true);
+      assert.equal(third.map.owner(0)!.seized, true);
       assert.equal(third.map.at(0).generation, 2);
       assert.deepEqual(first.held(), []);
     },
@@ -149,7 +151,7 @@ describe("ClusterManager: a node alone", () => {
       await using ports = await openPorts({ cluster: cluster.name });
       await using discovery = new NodeDiscovery(ports, { node: "operator" });
       assert.equal(
-        await discovery.evict({ node: "one", run: old.manager.run }),
+        await discovery.evict({ node: "one", run: old.manager.run }, 0),
         true,
       );
       await eventually(() => old.held().length === 0);
@@ -264,7 +266,7 @@ describe("ClusterManager: joins and leaves", () => {
           node: "two",
           run: two.manager.run,
           generation: 2,
-          seized: false,
+          fence: 0,
         });
       }
     },

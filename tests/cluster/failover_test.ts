@@ -115,7 +115,9 @@ const killed = (names: string[], isLeader: boolean) => () =>
     const now = await leaderAmong(others);
     assert.equal(now.manager.leader()!.epoch > epoch, isLeader);
     assert.deepEqual(runsOf(others), runs);
-    for (const shard of before) assert.equal(now.map.at(shard).seized, true);
+    for (const shard of before) {
+      assert.equal(now.map.owner(shard)!.seized, true);
+    }
     assert.equal(now.manager.nodes().length, others.length);
   });
 
@@ -323,7 +325,7 @@ async function leaderDiesInHandOff(): Promise<void> {
   assert.ok(manager.leader()!.epoch > epoch);
   // What the survivor had released before is given back, and not taken from it.
   assert.equal(heir.said(LOST), 0);
-  assert.ok(heir.held().every((shard) => !heir.map.at(shard).seized));
+  assert.ok(heir.held().every((shard) => !heir.map.owner(shard)!.seized));
   assert.equal(seizedOf(heir).length, 128);
 }
 

@@ -123,18 +123,18 @@ describe("NodeDiscovery", () => {
       await b.join();
       const { run } = a;
       const lost = new Promise<void>((resolve) => a.onLost = resolve);
-      assert.equal(await b.evict({ node: "a", run: "another" }), true);
+      assert.equal(await b.evict({ node: "a", run: "another" }, 0), true);
       assert.equal((await b.list()).length, 2, "another life was meant");
-      assert.equal(await b.evict({ node: "a", run }), true);
+      assert.equal(await b.evict({ node: "a", run }, 0), true);
       await lost;
       assert.equal(a.isValid, false);
       assert.equal(await a.prove(), false);
       assert.deepEqual((await b.list()).map(({ node }) => node), ["b"]);
-      assert.equal(await b.isGone("a", run), true);
+      assert.equal(await b.isGone("a", run, 0), true);
       await a.join();
       assert.notEqual(a.run, run);
-      assert.equal(await b.isGone("a", run), true);
-      assert.equal(await b.isGone("a", a.run), false);
+      assert.equal(await b.isGone("a", run, 0), true);
+      assert.equal(await b.isGone("a", a.run, 0), false);
     },
   );
 
@@ -151,7 +151,7 @@ describe("NodeDiscovery", () => {
         const { run } = a;
         const [proof, evicted] = await Promise.all([
           a.prove(),
-          b.evict({ node: "a", run }),
+          b.evict({ node: "a", run }, 0),
         ]);
         assert.equal(evicted, true);
         // Proven before, or lost; but from now on it is not there.

@@ -18,7 +18,7 @@ const KEY = `ctl.shards.${FAMILY}`;
 
 /** Its shards all belong to one node, in a generation. */
 function mapOf(node: string, generation: number): ShardMap {
-  const entry = { node, run: `run-of-${node}`, generation, seized: false };
+  const entry = { node, run: `run-of-${node}`, generation, fence: 0 };
   return ShardMap.empty(FAMILY).with(
     new Map(Array.from({ length: 256 }, (_, shard) => [shard, entry])),
   );
@@ -55,6 +55,7 @@ describe("ShardManager", () => {
       run: "run-of-a",
       generation: 1,
       seized: false,
+      fence: 0,
     });
     assert.equal(
       shards.owner({ namespace: "bank", type: "account" }, 7)?.node,
@@ -135,8 +136,8 @@ describe("ShardManager", () => {
 
 describe("ShardMap", () => {
   it("comes back from what it wrote", () => {
-    const a = { node: "a", run: "r1", generation: 3, seized: true };
-    const b = { node: "b", run: "r2", generation: 1, seized: false };
+    const a = { node: "a", run: "r1", generation: 3, fence: 3 };
+    const b = { node: "b", run: "r2", generation: 1, fence: 0 };
     const map = ShardMap.empty(FAMILY).with(
       new Map([[0, a], [1, b], [255, a]]),
     );
@@ -147,7 +148,7 @@ describe("ShardMap", () => {
       assert.deepEqual(back.at(shard), map.at(shard));
     }
     assert.deepEqual(back.runs, new Map([["r1", "a"], ["r2", "b"]]));
-    assert.deepEqual(back.owner(0), a);
+    assert.deepEqual(back.at(0), a);
     assert.equal(back.owner(2), undefined);
     assert.equal(back.nodes.filter((node) => node === "a").length, 2);
     // A full map of 50 nodes is small.
@@ -157,7 +158,7 @@ describe("ShardMap", () => {
           node: `node-${shard % 50}`,
           run: ulid(),
           generation: 1_000,
-          seized: false,
+          fence: 0,
         }]),
       ),
     );
