@@ -57,125 +57,145 @@ function slowest(load: Load, from: number): number {
   return Math.max(...load.latencies.slice(from));
 }
 
-describe("a fleet of nodes under load", LIMIT, () => {
-  it(
-    "loses nothing when nodes are killed, the leader included",
+/** Three nodes on one server; the others at night. */
+const FLEETS: readonly FleetOptions[] = [
+  { nodes: 3, replicas: 1 },
+  ...(NIGHTLY
+    ? [{ nodes: 5, replicas: 1 }, { nodes: 3, replicas: 3 }] as const
+    : []),
+];
+
+for (const fleetOf of FLEETS) {
+  describe(
+    `${fleetOf.nodes} nodes on ${fleetOf.replicas} server(s), under load`,
     LIMIT,
-    async () => {
-      let led = 0;
-      const { load, stale } = await underLoad(
-        {},
-        async (fleet, load, random) => {
-          for (let kill = 0; kill < (NIGHTLY ? 20 : 3); kill++) {
-            await delay(SETTLED);
-            // The second one is the leader, whoever else chance picks.
-            const leader = fleet.client.cluster!.leader()!.node;
-            const name = kill === 1
-              ? leader
-              : random.pick([...fleet.nodes.keys()].sort());
-            if (name === leader) led++;
-            const node = fleet.nodes.get(name)!;
-            const from = load.latencies.length;
-            node.signal("SIGKILL");
-            await node.ended;
-            await fleet.settled();
-            await Promise.all(load.keys.map((key) => load.add(key)));
-            console.log(
-              `  ${name}: slowest call ${slowest(load, from) | 0} ms`,
-            );
-            await fleet.startNode(name);
-            await fleet.settled();
-          }
+    () => {
+      it(
+        "loses nothing when nodes are killed, the leader included",
+        LIMIT,
+        async () => {
+          let led = 0;
+          const { load, stale } = await underLoad(
+            {},
+            async (fleet, load, random) => {
+              for (let kill = 0; kill < (NIGHTLY ? 20 : 3); kill++) {
+                await delay(SETTLED);
+                // The second one is the leader, whoever else chance picks.
+                const leader = fleet.client.cluster!.leader()!.node;
+                const name = kill === 1
+                  ? leader
+                  : random.pick([...fleet.nodes.keys()].sort());
+                if (name === leader) led++;
+                const node = fleet.nodes.get(name)!;
+                const from = load.latencies.length;
+                node.signal("SIGKILL");
+                await node.ended;
+                await fleet.settled();
+                await Promise.all(load.keys.map((key) => load.add(key)));
+                console.log(
+                  `  ${name}: slowest call ${slowest(load, from) | 0} ms`,
+                );
+                await fleet.startNode(name);
+                await fleet.settled();
+              }
+            },
+          );
+          assert.ok(led > 0);
+          assert.deepEqual([...load.counts.failed], []);
+          assert.deepEqual(stale, []);
+          assert.ok(
+            slowest(load, 0) < 5_000,
+            `a call took ${slowest(load, 0)} ms`,
+          );
         },
       );
-      assert.ok(led > 0);
-      assert.deepEqual([...load.counts.failed], []);
-      assert.deepEqual(stale, []);
-      assert.ok(slowest(load, 0) < 5_000, `a call took ${slowest(load, 0)} ms`);
-    },
-  );
 
-  it(
-    "fails no call when its nodes are restarted one after the other",
-    LIMIT,
-    async () => {
-      const { load, stale } = await underLoad({}, async (fleet, load) => {
-        for (let roll = 0; roll < (NIGHTLY ? 5 : 1); roll++) {
-          const from = load.latencies.length;
-          for (const name of ["n1", "n2", "n3"]) {
+      it(
+        "fails no call when its nodes are restarted one after the other",
+        LIMIT,
+        async () => {
+          const { load, stale } = await underLoad(
+            fleetOf,
+            async (fleet, load) => {
+              for (let roll = 0; roll < (NIGHTLY ? 5 : 1); roll++) {
+                const from = load.latencies.length;
+                for (const name of [...fleet.nodes.keys()].sort()) {
+                  const node = fleet.nodes.get(name)!;
+                  node.signal("SIGTERM");
+                  assert.equal(await node.ended, "SIGTERM");
+                  await fleet.startNode(name);
+                  await fleet.settled();
+                }
+                const during = load.latencies.slice(from).sort((a, b) => a - b);
+                const p99 = during[Math.floor(during.length * 0.99)]!;
+                console.log(
+                  `  roll ${roll + 1}: p99 ${p99 | 0} ms, slowest ${
+                    slowest(load, from) | 0
+                  } ms`,
+                );
+              }
+            },
+          );
+          assert.deepEqual([...load.counts.failed], []);
+          assert.deepEqual(stale, []);
+        },
+      );
+
+      it(
+        "goes on without a frozen node, whose late writes are refused",
+        LIMIT,
+        async () => {
+          const frozen = NIGHTLY ? 30_000 : 8_000;
+          await underLoad(fleetOf, async (fleet, load) => {
+            await delay(SETTLED);
+            const name = fleet.client.cluster!.leader()!.node;
             const node = fleet.nodes.get(name)!;
-            node.signal("SIGTERM");
-            assert.equal(await node.ended, "SIGTERM");
-            await fleet.startNode(name);
+            const mine = load.keys.filter((key) => fleet.ownerOf(key) === name);
+            // Commands that are being decided when the process stops.
+            const fresh = Array.from({ length: 200 }, (_, i) => `late${i}`)
+              .filter((key) => fleet.ownerOf(key) === name).slice(0, 20);
+            const late = fresh.map((key) => load.slowly(key, 400, 60_000));
+            await delay(100);
+            const began = performance.now();
+            node.signal("SIGSTOP");
+            const answers = Promise.all(mine.map((key) => load.add(key)))
+              .then(() => performance.now() - began);
+            await delay(frozen);
+            const took = await answers;
+            console.log(`  its actors answered elsewhere after ${took | 0} ms`);
+            assert.ok(took < 12_000, `others served after ${took} ms`);
+            await Promise.all(late);
+            node.signal("SIGCONT");
+            await fleet.settled();
+            // What it had decided before it stopped came too late.
+            const refused = node.log.filter(({ message }) =>
+              message === "another writer was first"
+            ).length;
+            assert.ok(refused > 0, "no late write was refused");
+            console.log(`  ${refused} of its writes were refused`);
+          });
+        },
+      );
+
+      it("goes on when NATS is back", LIMIT, async () => {
+        const { load } = await underLoad(fleetOf, async (fleet, load) => {
+          for (const down of NIGHTLY ? [2_000, 15_000] : [2_000]) {
+            await delay(SETTLED);
+            await fleet.servers.kill();
+            await delay(down);
+            await fleet.servers.restart();
+            const began = performance.now();
+            await load.add("k0", 60_000);
+            console.log(
+              `  down ${down} ms: answered ${
+                performance.now() - began | 0
+              } ms later`,
+            );
             await fleet.settled();
           }
-          const during = load.latencies.slice(from).sort((a, b) => a - b);
-          const p99 = during[Math.floor(during.length * 0.99)]!;
-          console.log(
-            `  roll ${roll + 1}: p99 ${p99 | 0} ms, slowest ${
-              slowest(load, from) | 0
-            } ms`,
-          );
-        }
-      });
-      assert.deepEqual([...load.counts.failed], []);
-      assert.deepEqual(stale, []);
-    },
-  );
-
-  it(
-    "goes on without a frozen node, whose late writes are refused",
-    LIMIT,
-    async () => {
-      const frozen = NIGHTLY ? 30_000 : 8_000;
-      await underLoad({}, async (fleet, load) => {
-        await delay(SETTLED);
-        const name = fleet.client.cluster!.leader()!.node;
-        const node = fleet.nodes.get(name)!;
-        const mine = load.keys.filter((key) => fleet.ownerOf(key) === name);
-        // Commands that are being decided when the process stops.
-        const fresh = Array.from({ length: 200 }, (_, i) => `late${i}`)
-          .filter((key) => fleet.ownerOf(key) === name).slice(0, 20);
-        const late = fresh.map((key) => load.slowly(key, 400, 60_000));
-        await delay(100);
-        const began = performance.now();
-        node.signal("SIGSTOP");
-        const answers = Promise.all(mine.map((key) => load.add(key)))
-          .then(() => performance.now() - began);
-        await delay(frozen);
-        const took = await answers;
-        console.log(`  its actors answered elsewhere after ${took | 0} ms`);
-        assert.ok(took < 12_000, `others served after ${took} ms`);
-        await Promise.all(late);
-        node.signal("SIGCONT");
-        await fleet.settled();
-        // What it had decided before it stopped came too late.
-        const refused = node.log.filter(({ message }) =>
-          message === "another writer was first"
-        ).length;
-        assert.ok(refused > 0, "no late write was refused");
-        console.log(`  ${refused} of its writes were refused`);
+        });
+        assert.ok(load.counts.done > 500);
       });
     },
   );
-
-  it("goes on when NATS is back", LIMIT, async () => {
-    const { load } = await underLoad({}, async (fleet, load) => {
-      for (const down of NIGHTLY ? [2_000, 15_000] : [2_000]) {
-        await delay(SETTLED);
-        await fleet.servers.kill();
-        await delay(down);
-        await fleet.servers.restart();
-        const began = performance.now();
-        await load.add("k0", 60_000);
-        console.log(
-          `  down ${down} ms: answered ${
-            performance.now() - began | 0
-          } ms later`,
-        );
-        await fleet.settled();
-      }
-    });
-    assert.ok(load.counts.done > 500);
-  });
-});
+}
