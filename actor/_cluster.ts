@@ -11,6 +11,7 @@ import { type Connection, Link } from "../nats/mod.ts";
 import { ClusterManager, type HeldShard } from "../cluster/mod.ts";
 import type { Call } from "./_call.ts";
 import { Deadlines } from "./_deadlines.ts";
+import type { Tenure } from "./_activation.ts";
 import type { Host } from "./_host.ts";
 import { Inbound } from "./_inbound.ts";
 import type { Log } from "./log.ts";
@@ -117,12 +118,9 @@ export class Cluster implements Elsewhere {
     return this.placement.held(type, shard) !== undefined;
   }
 
-  /**
-   * Whether a write of the owner before may still be under way: then its place has
-   * to be taken before anything is answered.
-   */
-  mustFence(type: string, shard: number): boolean {
-    return this.placement.held(type, shard)?.seized ?? true;
+  /** By what right a shard is this node's; a doubtful one where it is not. */
+  tenure(type: string, shard: number): Tenure {
+    return this.placement.held(type, shard) ?? DOUBTFUL;
   }
 
   /** As {@link Elsewhere.ask}. */
@@ -199,5 +197,9 @@ export class Cluster implements Elsewhere {
   }
 }
 
+const DOUBTFUL: Tenure = Object.freeze({
+  generation: undefined,
+  fence: Infinity,
+});
 /** Milliseconds that joining waits for the first map. */
 const READY = 5_000;

@@ -2,8 +2,15 @@
 import type { AetherError } from "../event/mod.ts";
 import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
 import {
+  type EventBroadcaster,
+  EventBus,
+  NatsEventBus,
+  type Seats,
+} from "../bus/mod.ts";
+import {
   type EventStore,
   InMemoryEventStore,
+  InMemoryLog,
   JetStreamEventStore,
   type SnapshotStore,
 } from "../store/mod.ts";
@@ -56,23 +63,58 @@ function elsewhere(
   };
 }
 
-/** The store of the namespace. */
+/** What a system reads and writes events with. */
+export interface Opened {
+  /** The store of the namespace. */
+  readonly store: EventStore & Partial<SnapshotStore>;
+  /** The bus that shows what is stored there, where the log behind it is known. */
+  readonly bus: (EventBroadcaster & Seats) | undefined;
+}
+
+/** The store of the namespace, and its bus. */
 export async function storeOf(
   own: Own,
   connection: Connection | undefined,
   bulk: Connection | undefined,
   opened: (() => Promise<unknown>)[],
-): Promise<EventStore & Partial<SnapshotStore>> {
+): Promise<Opened> {
   const { clock, namespace } = own;
-  if (own.store !== undefined) return own.store;
   if (connection === undefined) {
-    const store = new InMemoryEventStore({ namespace, clock });
-    opened.push(() => store.close());
-    return store;
+    if (own.store !== undefined) return givenStore(own.store, own, opened);
+    const log = new InMemoryLog(namespace);
+    const store = new InMemoryEventStore({ namespace, clock, log });
+    const bus = new EventBus({ logs: [log], clock });
+    opened.push(() => store.close(), () => bus.close());
+    return { store, bus };
   }
+  const store = own.store ??
+    await jetStreamStore(own, connection, bulk, opened);
+  const bus = new NatsEventBus(bulk ?? connection, { clock });
+  opened.push(() => bus.close());
+  return { store, bus };
+}
+
+/** A store that was given, and a bus where the log behind it is known. */
+function givenStore(
+  store: EventStore & Partial<SnapshotStore>,
+  { clock }: Own,
+  opened: (() => Promise<unknown>)[],
+): Opened {
+  if (!(store instanceof InMemoryEventStore)) return { store, bus: undefined };
+  const bus = new EventBus({ logs: [store.log], clock });
+  opened.push(() => bus.close());
+  return { store, bus };
+}
+
+async function jetStreamStore(
+  own: Own,
+  connection: Connection,
+  bulk: Connection | undefined,
+  opened: (() => Promise<unknown>)[],
+): Promise<EventStore & Partial<SnapshotStore>> {
   try {
     const store = await JetStreamEventStore.open(connection, {
-      namespace,
+      namespace: own.namespace,
       ...(bulk === undefined ? {} : { bulk }),
       ...(own.replicas === undefined ? {} : { replicas: own.replicas }),
       ...(own.provision === undefined ? {} : { provision: own.provision }),
@@ -111,6 +153,7 @@ function clientOptions(own: Own, use: string): ConnectOptions {
     store: _store,
     maxActivations: _max,
     log: _log,
+    onError: _onError,
     clock: _clock,
     ...client
   } = own;

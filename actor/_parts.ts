@@ -1,13 +1,8 @@
-/** What a system runs beside its actors: policies and projections, and the bus they read. */
+/** What a system runs beside its actors: policies and projections. */
 import { InvalidArgumentError, type Rejected } from "../event/mod.ts";
 import type { Connection } from "../nats/mod.ts";
 import { type EventStore, InMemoryEventStore } from "../store/mod.ts";
-import {
-  type EventBroadcaster,
-  EventBus,
-  NatsEventBus,
-  type Seats,
-} from "../bus/mod.ts";
+import type { EventBroadcaster, Seats } from "../bus/mod.ts";
 import {
   type AnyProjection,
   Projections,
@@ -25,6 +20,8 @@ export interface PartsPorts {
   readonly connection: Connection | undefined;
   /** Where the events live. */
   readonly store: EventStore;
+  /** Where they are read; undefined where the log of the store is not known. */
+  readonly bus: (EventBroadcaster & Seats) | undefined;
   /** Gets a call answered wherever its actor is. */
   ask(call: Call): Promise<unknown>;
 }
@@ -33,7 +30,6 @@ export interface PartsPorts {
 export class Parts {
   readonly #own: Own;
   readonly #ports: PartsPorts;
-  #bus: EventBroadcaster & Seats | undefined;
   #policies: Policies | undefined;
   #projections: Projections | undefined;
 
@@ -50,14 +46,15 @@ export class Parts {
     if (actors.length === 0 || policies.length + projections.length === 0) {
       return;
     }
-    const bus = this.#bus ??= busOf(this.#place);
+    const { ask, bus } = this.#ports;
+    if (bus === undefined) throw noLog();
     if (projections.length > 0) {
       await this.#views.run(projections, bus);
     }
     if (policies.length === 0) return;
     const outbox = new AskingOutbox(
       clock,
-      (call) => this.#ports.ask(call),
+      ask,
       ({ address, commandId, name }, { message, reason }: Rejected) =>
         log({
           level: "warn",
@@ -88,7 +85,6 @@ export class Parts {
   async close(): Promise<void> {
     await this.stop();
     await this.#projections?.close();
-    await this.#bus?.close();
   }
 
   get #views(): Projections {
@@ -104,14 +100,12 @@ export class Parts {
     const { provision } = this.#own;
     if (connection !== undefined) return { connection, provision };
     if (store instanceof InMemoryEventStore) return { log: store.log };
-    throw new InvalidArgumentError(
-      "Cannot run policies or projections over a store that is neither on NATS nor an InMemoryEventStore, as they read its log",
-    );
+    throw noLog();
   }
 }
 
-function busOf(place: ViewsPlace): EventBroadcaster & Seats {
-  return "log" in place
-    ? new EventBus({ logs: [place.log] })
-    : new NatsEventBus(place.connection);
+function noLog(): InvalidArgumentError {
+  return new InvalidArgumentError(
+    "Cannot run policies or projections over a store that is neither on NATS nor an InMemoryEventStore, as they read its log",
+  );
 }

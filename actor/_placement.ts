@@ -98,7 +98,7 @@ export class Placement {
     const { manager, namespace } = this.#options;
     if (this.#override !== undefined) {
       return this.#override(type, shard) === manager.nodeId
-        ? { namespace, type, shard, generation: 0, seized: false }
+        ? { namespace, type, shard, generation: 1, seized: false, fence: 0 }
         : undefined;
     }
     const mine = this.#mine.get(type)?.[shard];
@@ -202,7 +202,7 @@ export class Placement {
 }
 
 function byHand(node: string): ShardOwner {
-  return { node, run: "", generation: 0, seized: false };
+  return { node, run: "", generation: 1, seized: false, fence: 0 };
 }
 
 /** Milliseconds a node may take to say whether it has a call. */

@@ -12,9 +12,15 @@ import type { ClusterManager } from "../cluster/mod.ts";
 import type { AnyProjection, ViewOf } from "../projection/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
 import { Asker } from "./_asker.ts";
+import type { EventBroadcaster } from "../bus/mod.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
-import { Host, type HostStats } from "./_host.ts";
+import {
+  type HandlerFailure,
+  Host,
+  type HostStats,
+  type QuarantinedActor,
+} from "./_host.ts";
 import type { Log } from "./log.ts";
 import { bulkOf, connectionOf, storeOf } from "./_opening.ts";
 import { Parts } from "./_parts.ts";
@@ -62,6 +68,11 @@ export interface AetherOptions extends ConnectOptions {
   readonly maxActivations?: number;
   /** Who is told of what is worth telling; nobody by default. */
   readonly log?: Log;
+  /**
+   * Who is told when a handler on this node fails (`command_failed`), with what
+   * it threw, which no caller on another node gets to see; nobody by default.
+   */
+  readonly onError?: (failure: HandlerFailure) => void;
   /** Where time comes from; the process by default. For tests. */
   readonly clock?: Clock;
 }
@@ -107,6 +118,7 @@ export class Aether implements AsyncDisposable {
   readonly #host: Host;
   readonly #cluster: Cluster | undefined;
   readonly #parts: Parts;
+  readonly #bus: EventBroadcaster | undefined;
   readonly #opened: readonly (() => Promise<unknown>)[];
   #closing: Promise<void> | undefined;
 
@@ -117,6 +129,7 @@ export class Aether implements AsyncDisposable {
   private constructor(parts: {
     nodeId: string;
     store: EventStore & Partial<SnapshotStore>;
+    bus: EventBroadcaster | undefined;
     router: Router;
     host: Host;
     cluster: Cluster | undefined;
@@ -125,6 +138,7 @@ export class Aether implements AsyncDisposable {
   }) {
     this.nodeId = parts.nodeId;
     this.store = parts.store;
+    this.#bus = parts.bus;
     this.#router = parts.router;
     this.#host = parts.host;
     this.#cluster = parts.cluster;
@@ -153,7 +167,7 @@ export class Aether implements AsyncDisposable {
     try {
       const connection = await connectionOf(own, opened);
       const bulk = await bulkOf(own, connection, opened);
-      const store = await storeOf(own, connection, bulk, opened);
+      const { bus, store } = await storeOf(own, connection, bulk, opened);
       const host: Host = new Host({
         nodeId,
         actors: own.actors,
@@ -161,8 +175,11 @@ export class Aether implements AsyncDisposable {
         clock,
         log,
         maxActivations: own.maxActivations,
+        onError: own.onError,
         alone: connection === undefined,
-        mustFence: (type, shard) => cluster?.mustFence(type, shard) ?? false,
+        ...(connection === undefined ? {} : {
+          tenure: (type: string, shard: number) => cluster!.tenure(type, shard),
+        }),
         refer: (...args) => router.refer(...args),
       });
       const cluster: Cluster | undefined = connection === undefined
@@ -189,7 +206,7 @@ export class Aether implements AsyncDisposable {
       if (own.actors.length > 0) await cluster?.join();
       const parts = new Parts(own, {
         connection: bulk ?? connection,
-        store,
+        ...{ bus, store },
         ask: (call) => router.ask(call),
       });
       opened.push(() => parts.close());
@@ -197,6 +214,7 @@ export class Aether implements AsyncDisposable {
       const aether = new Aether({
         nodeId,
         store,
+        bus,
         router,
         host,
         cluster: asker === undefined ? cluster : undefined,
@@ -244,6 +262,39 @@ export class Aether implements AsyncDisposable {
   }
 
   /**
+   * What shows the events that are stored, and notices, to those who subscribe:
+   * over the connection for long reads where there is one. Closed with the system.
+   *
+   * @throws {InvalidArgumentError} `invalid_argument`: without a connection, on a
+   * store that was given and is no InMemoryEventStore: its log is not known here.
+   *
+   * @example Read all that was stored, then what comes
+   * ```ts
+   * import { Aether, defineActor } from "@flowmade/aether";
+   * import assert from "node:assert/strict";
+   *
+   * const Door = defineActor("door", {
+   *   state: () => ({}),
+   *   events: { Opened: (s) => s },
+   * }).commands({ open: () => ({ type: "Opened" }) }).queries({});
+   *
+   * await using aether = await Aether.start({ namespace: "house", actors: [Door] });
+   * await aether.actor(Door, "front").open();
+   * for await (const event of aether.bus.subscribe("house", { from: "beginning" })) {
+   *   assert.equal(event.eventType, "Opened");
+   *   break;
+   * }
+   * ```
+   */
+  get bus(): EventBroadcaster {
+    if (this.#bus !== undefined) return this.#bus;
+    throw new InvalidArgumentError(
+      "Cannot listen to a store that was given to Aether.start without a connection, as its log is " +
+        "not known here: make a bus of your own, new EventBus({ logs: [log] })",
+    );
+  }
+
+  /**
    * The nodes, the leader and the shard maps, for reading and for cordons;
    * undefined where everything runs in this process.
    */
@@ -254,6 +305,11 @@ export class Aether implements AsyncDisposable {
   /** What this node holds and has counted since it was started. */
   stats(): HostStats {
     return this.#host.stats;
+  }
+
+  /** The actors of this node that cannot be replayed just now, and why. */
+  quarantined(): readonly QuarantinedActor[] {
+    return this.#host.quarantined();
   }
 
   /**
@@ -287,6 +343,7 @@ export class Aether implements AsyncDisposable {
  * @internal
  */
 export type Own = AetherOptions & {
+  readonly onError: (failure: HandlerFailure) => void;
   readonly nodeId: string;
   readonly maxActivations: number;
   readonly clock: Clock;
@@ -294,7 +351,7 @@ export type Own = AetherOptions & {
 };
 
 function readOptions(options: AetherOptions): Own {
-  const { log } = options;
+  const { log, onError } = options;
   checkNamespace(options.namespace);
   if (options.cluster !== undefined) checkNamespace(options.cluster);
   const { maxActivations = 10_000, nodeId = ulid() } = options;
@@ -312,6 +369,11 @@ function readOptions(options: AetherOptions): Own {
     log: (entry) => {
       try {
         log?.(entry);
+      } catch { /* theirs */ }
+    },
+    onError: (failure) => {
+      try {
+        onError?.(failure);
       } catch { /* theirs */ }
     },
   };

@@ -33,11 +33,21 @@
  * @module
  */
 export { Aether, type AetherOptions } from "./aether.ts";
-export type { HostStats } from "./_host.ts";
+export type { HandlerFailure, HostStats, QuarantinedActor } from "./_host.ts";
 export * from "./context.ts";
 export * from "./definition.ts";
 export * from "./log.ts";
 export * from "./policy.ts";
+export {
+  type Checked,
+  checked,
+  type SchemaInput,
+  type SchemaIssue,
+  type SchemaOutput,
+  type SchemaResult,
+  type StandardSchema,
+} from "./schema.ts";
+export * from "./upcast.ts";
 export {
   type ActorRef,
   type AskOptions,

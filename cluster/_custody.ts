@@ -23,7 +23,7 @@ export interface CustodyOptions {
 
 interface Held {
   readonly generation: number;
-  readonly seized: boolean;
+  readonly fence: number;
   /** Undefined as long as it is served. */
   state: "releasing" | "released" | undefined;
 }
@@ -51,14 +51,14 @@ export class Custody {
     const before = this.#held.get(family);
     const held = new Map<number, Held>();
     for (let shard = 0; shard < 256; shard++) {
-      const { generation, node, run, seized } = map.at(shard);
+      const { fence, generation, node, run } = map.at(shard);
       if (node === undefined || run !== this.#run) continue;
       const same = before?.get(shard);
       held.set(
         shard,
         same?.generation === generation
           ? same
-          : { generation, seized, state: undefined },
+          : { generation, fence, state: undefined },
       );
     }
     this.#held.set(family, held);
@@ -68,8 +68,7 @@ export class Custody {
   get(family: string, shard: number): HeldShard | undefined {
     const held = this.#held.get(family)?.get(shard);
     if (held === undefined || held.state !== undefined) return undefined;
-    const { generation, seized } = held;
-    return { ...typeOf(family), shard, generation, seized };
+    return heldShard(family, shard, held);
   }
 
   /** How many shards the map gives to this node. */
@@ -88,13 +87,12 @@ export class Custody {
         // Asked again, as by the next leader, it is said again.
         if (held.state === "released") this.#options.onReleased();
         if (held.state !== undefined) continue;
-        const { seized } = held;
         held.state = "releasing";
         const done = () => {
           held.state = "released";
           this.#options.onReleased();
         };
-        const releasing = { ...typeOf(family), shard, generation, seized };
+        const releasing = heldShard(family, shard, held);
         // Whatever goes wrong, thrown at once or later, it is not served any more.
         (async () => await this.#options.release(releasing))()
           .then(done, done);
@@ -113,4 +111,13 @@ export class Custody {
     }
     return list;
   }
+}
+
+function heldShard(
+  family: string,
+  shard: number,
+  { fence, generation }: Held,
+): HeldShard {
+  const seized = fence > 0;
+  return { ...typeOf(family), shard, generation, seized, fence };
 }

@@ -1,7 +1,7 @@
 /**
  * Who has which shard of one type: one entry of the control log.
  *
- * `{ n: [[node, run], …], s: [[index into n or -1, generation, 1 if seized], …] }`
+ * `{ n: [[node, run], …], s: [[index into n or -1, generation, fence], …] }`
  * with 256 entries in `s`: small enough to be written whole with each change, and
  * thereby never half.
  */
@@ -16,8 +16,11 @@ export interface ShardEntry {
   readonly run: string;
   /** How often it has changed hands. */
   readonly generation: number;
-  /** Whether the owner before may not know that it has lost the shard. */
-  readonly seized: boolean;
+  /**
+   * The generation in which it was last seized: an owner before that may not know
+   * that it has lost the shard. 0 where it never was.
+   */
+  readonly fence: number;
 }
 
 /** Who has which shard of one type; never changed, only replaced. */
@@ -50,8 +53,9 @@ export class ShardMap {
 
   /** Who has a shard; undefined where nobody has. */
   owner(shard: number): ShardOwner | undefined {
-    const { generation, node, run, seized } = this.at(shard);
-    return node === undefined ? undefined : { node, run, generation, seized };
+    const { fence, generation, node, run } = this.at(shard);
+    if (node === undefined) return undefined;
+    return { node, run, generation, seized: fence > 0, fence };
   }
 
   /** The owner's name of each shard. */
@@ -80,13 +84,13 @@ export class ShardMap {
   toJSON(): unknown {
     const n: [string, string][] = [];
     const index = new Map<string, number>();
-    const s = this.#entries.map(({ generation, node, run, seized }) => {
+    const s = this.#entries.map(({ fence, generation, node, run }) => {
       let at = -1;
       if (node !== undefined) {
         at = index.get(run) ?? n.push([node, run]) - 1;
         index.set(run, at);
       }
-      return [at, generation, seized ? 1 : 0];
+      return [at, generation, fence];
     });
     return { n, s };
   }
@@ -104,9 +108,9 @@ export class ShardMap {
     if (!Array.isArray(n) || !Array.isArray(s) || s.length !== SHARDS) {
       return undefined;
     }
-    const entries = s.map(([at, generation, seized]): ShardEntry => {
+    const entries = s.map(([at, generation, fence]): ShardEntry => {
       const [node, run = ""] = n[at] ?? [];
-      return { node, run, generation, seized: seized === 1 };
+      return { node, run, generation, fence };
     });
     return new ShardMap(family, entries, revision);
   }
@@ -127,5 +131,5 @@ const NOBODY: ShardEntry = Object.freeze({
   node: undefined,
   run: "",
   generation: 0,
-  seized: false,
+  fence: 0,
 });

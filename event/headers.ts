@@ -15,6 +15,8 @@ export const CommitHeader = {
   trail: "Aether-Trail",
   /** On a commit without events: the actor's version, which it leaves as it is. */
   fence: "Aether-Fence",
+  /** The generation of the shard in which its owner wrote it; absent for none. */
+  generation: "Aether-Gen",
   /** What the body is. */
   contentType: "content-type",
 } as const;

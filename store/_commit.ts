@@ -40,6 +40,8 @@ export interface CommitParts {
   /** With their versions; none for a fence. */
   readonly events: readonly Event[];
   readonly commands: readonly CommandRecord[];
+  /** The generation of the shard in which it is written. */
+  readonly generation?: number | undefined;
   /** Headers of the transport, such as those of an atomic batch. */
   readonly extra?: Readonly<Record<string, string>>;
 }
@@ -61,7 +63,7 @@ export function encodeCommit(
 /** Puts the headers before events that are encoded already. */
 export function messageOf(
   { body, contentType }: EncodedCommit,
-  { commands, commitId, events, extra, position }: CommitParts,
+  { commands, commitId, events, extra, generation, position }: CommitParts,
 ): EncodedMessage {
   const { trail, version } = position;
   const headers = encodeHeaders({
@@ -72,6 +74,9 @@ export function messageOf(
       ? undefined
       : formatTrail(newest(trail)),
     [CommitHeader.fence]: events.length === 0 ? String(version) : undefined,
+    [CommitHeader.generation]: generation === undefined
+      ? undefined
+      : String(generation),
     [CommitHeader.commands]: commands.length === 0
       ? undefined
       : formatCommands(commands, events.length),
@@ -85,11 +90,13 @@ export function positionBehind(
   position: ActorPosition,
   version: number,
   sequence: number,
+  generation: number | undefined,
 ): ActorPosition {
   return {
     actorId: position.actorId,
     version,
     trail: [sequence, ...newest(position.trail)],
+    ...(generation === undefined ? {} : { generation }),
   };
 }
 
@@ -147,6 +154,9 @@ export function positionOf(
     actorId: address.id,
     version: commit.version,
     trail: [commit.sequence, ...commit.trail],
+    ...(commit.generation === undefined
+      ? {}
+      : { generation: commit.generation }),
   };
 }
 
@@ -161,6 +171,7 @@ function decode(
     message,
     subjects.event,
   );
+  const generation = headers.get(CommitHeader.generation);
   return {
     commitId,
     sequence,
@@ -168,8 +179,14 @@ function decode(
       fenceVersion(headers.get(CommitHeader.fence)),
     events,
     commands: parseCommands(headers.get(CommitHeader.commands), events.length),
+    ...(generation === "" ? {} : { generation: generationOf(generation) }),
     at: message.at,
   };
+}
+
+// What is no number vouches for nothing.
+function generationOf(text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
 function newest(trail: readonly number[]): readonly number[] {

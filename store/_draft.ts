@@ -60,6 +60,8 @@ export class CommitDraft {
   readonly expected: ExpectedVersion;
   /** The commands it answers. */
   readonly commands: readonly CommandRecord[];
+  /** The generation of the shard in which it is written. */
+  readonly generation: number | undefined;
   readonly #context: DraftContext;
   #copy: Copy;
 
@@ -76,6 +78,7 @@ export class CommitDraft {
       readonly commitId: string;
       readonly expected: ExpectedVersion;
       readonly commands: readonly CommandRecord[];
+      readonly generation?: number | undefined;
       readonly events: readonly Unversioned[];
     },
     guess: number,
@@ -84,6 +87,7 @@ export class CommitDraft {
     this.address = parts.address;
     this.commitId = parts.commitId;
     this.expected = parts.expected;
+    this.generation = parts.generation;
     this.commands = parts.commands.length === 0
       ? parts.commands
       : parts.commands.map(copyOfRecord);
@@ -103,6 +107,7 @@ export class CommitDraft {
       position,
       events,
       commands: this.commands,
+      generation: this.generation,
       ...(extra === undefined ? {} : { extra }),
     });
   }
@@ -126,7 +131,7 @@ export class CommitDraft {
       },
       sequence,
       commitId,
-      position: positionBehind(position, version, sequence),
+      position: positionBehind(position, version, sequence, this.generation),
     };
   }
 
@@ -204,6 +209,7 @@ export function draftAppend(
     address,
     expected,
     commands,
+    generation: checkGeneration(options.generation, action),
     commitId: checkCommitId(options.commitId, action),
     events: fillIn(context, address, events, options.metadata, commands),
   }, expectedNumber(expected) ?? guess(address));
@@ -308,6 +314,19 @@ function commandIds(
   }
   return commands.flatMap(({ events, id }) =>
     new Array<string>(events).fill(id)
+  );
+}
+
+function checkGeneration(
+  generation: number | undefined,
+  action: string,
+): number | undefined {
+  if (generation === undefined) return undefined;
+  if (Number.isSafeInteger(generation) && generation >= 1) return generation;
+  throw new InvalidArgumentError(
+    `${action} as a generation is a whole number from 1: got ${
+      said(generation)
+    }`,
   );
 }
 

@@ -4,16 +4,12 @@ import {
   type Aether,
   defineActor,
   definePolicy,
-  EventBus,
-  InMemoryEventStore,
   type LogEntry,
-  NatsEventBus,
-  type PolicyDefinition,
   Rejected,
   type StoredEvent,
 } from "@flowmade/aether";
 import { eventually } from "../support/mod.ts";
-import { type NatsWorld, natsWorld, type World, worlds } from "./_worlds.ts";
+import { natsWorld, worlds } from "./_worlds.ts";
 
 const LIMIT = { timeout: 30_000 };
 
@@ -54,33 +50,6 @@ const PayIn = definePolicy("when money was withdrawn", {
 
 async function eventsOf(aether: Aether, key: string) {
   return await aether.store.getEvents(`account-${key}`) as StoredEvent[];
-}
-
-/** What a policy's durable keeps, forgotten: all events come again. */
-async function forget(
-  world: World,
-  aether: Aether,
-  policy: PolicyDefinition,
-): Promise<void> {
-  if (aether.store instanceof InMemoryEventStore) return; // each node its own
-  await using bus = await busOf(world, aether);
-  await bus.forget(world.namespace, policy.durable);
-}
-
-async function busOf(world: World, aether: Aether) {
-  const { store } = aether;
-  if (store instanceof InMemoryEventStore) {
-    return new EventBus({ logs: [store.log] });
-  }
-  const { connect } = await import("@flowmade/aether");
-  const nc = await connect({ servers: (world as NatsWorld).servers });
-  const bus = new NatsEventBus(nc);
-  const close = bus.close.bind(bus);
-  bus[Symbol.asyncDispose] = async () => {
-    await close();
-    await nc.close();
-  };
-  return bus;
 }
 
 for (const [where, open] of worlds) {
@@ -166,7 +135,7 @@ for (const [where, open] of worlds) {
       await first.close();
       assert.equal(handled, 5);
       const second = await world.start({ actors: [Account] });
-      await forget(world, second, Split);
+      await second.bus.forget(world.namespace, Split.durable);
       const third = await world.start(options);
       await eventually(() => handled === 10);
       await third.actor(Account, "ada").withdraw({ amount: 8, to: "bob" });
@@ -216,9 +185,7 @@ for (const [where, open] of worlds) {
         );
         assert.equal(failures.length, 3);
         assert.equal(failures[0]!["policy"], "fragile");
-        if (where === "in memory") return; // the bus is the node's own
-        await using bus = await busOf(world, aether);
-        const parking = bus.parking(world.namespace, Fragile.durable);
+        const parking = aether.bus.parking(world.namespace, Fragile.durable);
         const parked = await parking.list();
         assert.deepEqual(
           parked.map(({ event }) => event.version),
@@ -363,8 +330,9 @@ for (const [where, open] of worlds) {
       const node = await world.start({ actors: [Account] });
       const client = await world.start({ actors: [], policies: [PayIn] });
       await client.actor(Account, "ada").withdraw({ amount: 1, to: "bob" });
-      await using bus = await busOf(world, node);
-      const taken = bus.subscribe(world.namespace, { durable: PayIn.durable });
+      const taken = node.bus.subscribe(world.namespace, {
+        durable: PayIn.durable,
+      });
       await taken.ready;
       // Nobody else is in the line.
       await eventually(() => taken.stats().active);

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import {
   type Aether,
   connect,
+  type Connection,
   defineProjection,
   JetStreamEventStore,
   NatsEventBus,
@@ -63,39 +64,9 @@ describe("a projection on NATS", () => {
     "is folded right by two processes that both believe to be the one",
     LIMIT,
     async () => {
-      const { url } = await testServer();
-      const namespace = uniqueNamespace("both");
-      const nc = await connect({ servers: url });
-      const store = await JetStreamEventStore.open(nc, { namespace });
-      const All = defineProjection("all", {
-        initial: () => [] as string[],
-        on: { a: { E: (list, { id }) => [...list, id] } },
-      });
-      const Each = defineProjection("each", {
-        initial: () => [] as number[],
-        key: ({ actorId }) => actorId,
-        on: { a: { E: (list, { version }) => [...list, version] } },
-      });
-      const sides = await Promise.all(["one", "other"].map(async () => {
-        const bus = new NatsEventBus(nc);
-        const projections = new Projections({
-          namespace,
-          place: { connection: nc },
-          clock: systemClock,
-          tell: () => {},
-        });
-        await projections.run([All, Each], {
-          seat: () => ({
-            ready: Promise.resolve(),
-            term: 1,
-            failure: undefined,
-            close: () => Promise.resolve(),
-          }),
-          subscribe: bus.subscribe.bind(bus),
-          forget: bus.forget.bind(bus),
-        } as unknown as NatsEventBus);
-        return { bus, projections };
-      }));
+      await using place = await openPlace();
+      const { store } = place;
+      const [one, other] = [await place.side(), await place.side()];
       await Promise.all(["x", "y", "z"].map(async (key) => {
         for (let i = 0; i < 40; i++) {
           await store.append(`a-${key}`, [{ eventType: "E" }, {
@@ -103,26 +74,105 @@ describe("a projection on NATS", () => {
           }]);
         }
       }));
-      const [one, other] = sides.map(({ projections }) => projections);
-      await one!.of(All).caughtUpTo();
-      await other!.of(Each).caughtUpTo();
+      await one.of(All).caughtUpTo();
+      await other.of(Each).caughtUpTo();
       const stored: string[] = [];
       for await (const { id } of store.read({})) stored.push(id);
       assert.equal(stored.length, 240);
-      assert.deepEqual(await other!.of(All).get(), stored);
+      assert.deepEqual(await other.of(All).get(), stored);
       const versions = Array.from({ length: 80 }, (_, i) => i + 1);
       for (const key of ["x", "y", "z"]) {
-        assert.deepEqual(await one!.of(Each).get(`a-${key}`), versions);
+        assert.deepEqual(await one.of(Each).get(`a-${key}`), versions);
       }
-      for (const { bus, projections } of sides) {
-        await projections.close();
-        await bus.close();
-      }
-      await store.close();
-      await nc.close();
     },
   );
+
+  it("keeps what is there from a write that comes late", LIMIT, async () => {
+    await using place = await openPlace();
+    const { store } = place;
+    await using proxy = await startTcpProxy({ target: place.servers });
+    const far = await place.side(proxy.url);
+    await store.append("a-x", [{ eventType: "E" }]);
+    await far.of(All).caughtUpTo();
+    const isView = (subject: string) => subject.startsWith("aether.view.");
+    const held = proxy.holdRequests(({ subject }) => isView(subject));
+    await store.append("a-x", [{ eventType: "E" }]);
+    await held.first;
+    const near = await place.side();
+    await store.append("a-x", [{ eventType: "E" }]);
+    await near.of(All).caughtUpTo();
+    assert.equal((await near.of(All).get()).length, 3);
+    // It arrives, and nothing else of its sender's does.
+    const lost = proxy.dropRequests(({ subject }) => isView(subject));
+    held.release();
+    await place.flush();
+    assert.equal((await near.of(All).get()).length, 3);
+    lost.stop();
+    await store.append("a-x", [{ eventType: "E" }]);
+    await far.of(All).caughtUpTo(undefined, { timeout: 20_000 });
+    assert.equal((await near.of(All).get()).length, 4);
+  });
 });
+
+const All = defineProjection("all", {
+  initial: () => [] as string[],
+  on: { a: { E: (list, { id }) => [...list, id] } },
+});
+
+const Each = defineProjection("each", {
+  initial: () => [] as number[],
+  key: ({ actorId }) => actorId,
+  on: { a: { E: (list, { version }) => [...list, version] } },
+});
+
+/** A namespace whose projections each believe to be the active one. */
+async function openPlace() {
+  const { url: servers } = await testServer();
+  const namespace = uniqueNamespace("both");
+  const closes: (() => Promise<unknown>)[] = [];
+  const connections: Connection[] = [];
+  const open = async (url: string) => {
+    const nc = await connect({ servers: url, ignoreClusterUpdates: true });
+    closes.push(() => nc.close());
+    connections.push(nc);
+    return nc;
+  };
+  const nc = await open(servers);
+  const store = await JetStreamEventStore.open(nc, { namespace });
+  closes.push(() => store.close());
+  return {
+    servers,
+    store,
+    /** Resolves when the server has had all that was sent so far. */
+    flush: () => Promise.all(connections.map((each) => each.flush())),
+    async side(url: string = servers): Promise<Projections> {
+      const connection = await open(url);
+      const bus = new NatsEventBus(connection);
+      const projections = new Projections({
+        namespace,
+        place: { connection },
+        clock: systemClock,
+        tell: () => {},
+      });
+      const always = {
+        ready: Promise.resolve(),
+        term: 1,
+        failure: undefined,
+        close: () => Promise.resolve(),
+      };
+      closes.push(() => bus.close(), () => projections.close());
+      await projections.run([All, Each], {
+        seat: () => always,
+        subscribe: bus.subscribe.bind(bus),
+        forget: bus.forget.bind(bus),
+      } as unknown as NatsEventBus);
+      return projections;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const close of closes.reverse()) await close();
+    },
+  };
+}
 
 async function node(
   servers: string,
