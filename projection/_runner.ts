@@ -109,12 +109,15 @@ export class ProjectionRunner {
     return () => this.#watchers.delete(run);
   }
 
-  /** Stores how far it has got, and leaves the seat to others. */
+  /** Stores how far it has got, where that can be done soon, and leaves the seat to others. */
   async close(): Promise<void> {
     this.#end.abort();
     this.wake();
-    await this.#running;
-    await this.#retiring;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#ports.clock.timer(GRACE, resolve);
+    const ended = Promise.all([this.#running, this.#retiring]);
+    await Promise.race([ended, promise]);
+    cancel();
     await this.#seat.close();
   }
 
@@ -321,6 +324,8 @@ export function seatOf(
   return deriveDurable("view", `${name} v${version}`);
 }
 
+/** Milliseconds that what is under way has to end. */
+const GRACE = 2_000;
 /** Events folded together, about. */
 const BATCH = 500;
 /** Milliseconds a checkpoint may be late where nothing of interest happens. */
