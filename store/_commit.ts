@@ -8,12 +8,15 @@ import {
   CommitHeader,
   CorruptLogError,
   decodeCommitEvents,
+  type Effect,
   type EncodedCommit,
   type Event,
   type EventCodec,
   formatCommands,
+  formatEffects,
   formatTrail,
   parseCommands,
+  parseEffects,
   parseTrail,
   type Subjects,
   TRAIL_LENGTH,
@@ -40,6 +43,7 @@ export interface CommitParts {
   /** With their versions; none for a fence. */
   readonly events: readonly Event[];
   readonly commands: readonly CommandRecord[];
+  readonly effects?: readonly Effect[] | undefined;
   /** Headers of the transport, such as those of an atomic batch. */
   readonly extra?: Readonly<Record<string, string>>;
 }
@@ -61,7 +65,7 @@ export function encodeCommit(
 /** Puts the headers before events that are encoded already. */
 export function messageOf(
   { body, contentType }: EncodedCommit,
-  { commands, commitId, events, extra, position }: CommitParts,
+  { commands, commitId, effects, events, extra, position }: CommitParts,
 ): EncodedMessage {
   const { trail, version } = position;
   const headers = encodeHeaders({
@@ -75,6 +79,9 @@ export function messageOf(
     [CommitHeader.commands]: commands.length === 0
       ? undefined
       : formatCommands(commands, events.length),
+    [CommitHeader.effects]: effects === undefined || effects.length === 0
+      ? undefined
+      : formatEffects(effects),
     ...extra,
   });
   return { headers, body };
@@ -168,6 +175,7 @@ function decode(
       fenceVersion(headers.get(CommitHeader.fence)),
     events,
     commands: parseCommands(headers.get(CommitHeader.commands), events.length),
+    effects: parseEffects(headers.get(CommitHeader.effects)),
     at: message.at,
   };
 }

@@ -10,14 +10,17 @@ import {
   type ActorAddress,
   type Clock,
   type CommandRecord,
+  type Effect,
   type EncodedCommit,
   type Event,
   type EventCodec,
   type EventMetadata,
+  formatEffects,
   InvalidArgumentError,
   isUlid,
   type NewEvent,
   parseActorId,
+  parseEffects,
   type StoredEvent,
   ulid,
 } from "../event/mod.ts";
@@ -60,6 +63,8 @@ export class CommitDraft {
   readonly expected: ExpectedVersion;
   /** The commands it answers. */
   readonly commands: readonly CommandRecord[];
+  /** What it does beside its events. */
+  readonly effects: readonly Effect[] | undefined;
   readonly #context: DraftContext;
   #copy: Copy;
 
@@ -76,6 +81,7 @@ export class CommitDraft {
       readonly commitId: string;
       readonly expected: ExpectedVersion;
       readonly commands: readonly CommandRecord[];
+      readonly effects?: readonly Effect[] | undefined;
       readonly events: readonly Unversioned[];
     },
     guess: number,
@@ -87,6 +93,7 @@ export class CommitDraft {
     this.commands = parts.commands.length === 0
       ? parts.commands
       : parts.commands.map(copyOfRecord);
+    this.effects = parts.effects;
     this.#copy = this.#encode(parts.events, guess);
   }
 
@@ -103,6 +110,7 @@ export class CommitDraft {
       position,
       events,
       commands: this.commands,
+      effects: this.effects,
       ...(extra === undefined ? {} : { extra }),
     });
   }
@@ -162,6 +170,15 @@ function copyOfRecord(command: CommandRecord): CommandRecord {
     : { id, events, rejected: structuredClone(rejected) };
 }
 
+// What is written is what was given: it is checked, and read back from the text.
+function copyOfEffects(
+  effects: readonly Effect[] | undefined,
+): readonly Effect[] | undefined {
+  return effects === undefined || effects.length === 0
+    ? undefined
+    : parseEffects(formatEffects(effects));
+}
+
 interface Copy {
   /** The version it stands behind. */
   readonly base: number;
@@ -204,6 +221,7 @@ export function draftAppend(
     address,
     expected,
     commands,
+    effects: copyOfEffects(options.effects),
     commitId: checkCommitId(options.commitId, action),
     events: fillIn(context, address, events, options.metadata, commands),
   }, expectedNumber(expected) ?? guess(address));

@@ -12,6 +12,7 @@ import {
 } from "../event/mod.ts";
 import { encodeHeaders, RawHeaders } from "../nats/mod.ts";
 import type { StoredMessage } from "./_api.ts";
+import { InboxContent } from "./_memory_inbox.ts";
 
 /** The messages of one actor. */
 export interface ActorLog {
@@ -35,6 +36,8 @@ export class LogContent {
   readonly types: Map<string, number[]> = new Map();
   /** Encoded snapshots by actor id. */
   readonly snapshots: Map<string, Uint8Array> = new Map();
+  /** Durable commands and timers. */
+  readonly inbox: InboxContent = new InboxContent();
   /** Called behind each message that is stored. */
   readonly listeners: Set<() => void> = new Set();
 
