@@ -39,7 +39,15 @@ import type { AnyActor, AnyHandler } from "./definition.ts";
 import { Group, type Outcome } from "./_group.ts";
 import { type Job, outcomeUnknown, timeIsUp } from "./_job.ts";
 import type { Mailbox } from "./_mailbox.ts";
-import { isDurable, outcomeOf, refusalOf, rejectedBy } from "./_outcome.ts";
+import {
+  isDue,
+  isDurable,
+  notDue,
+  outcomeOf,
+  refusalOf,
+  rejectedBy,
+} from "./_outcome.ts";
+import type { Promised, PromisedCommit } from "./_relay.ts";
 import type { Replica } from "./_replica.ts";
 
 /** What commands need of the process they run in. */
@@ -50,6 +58,11 @@ export interface CommandSurroundings {
   readonly clock: Clock;
   /** Makes references for handlers. */
   readonly refer: Refer;
+  /**
+   * A commit that promises something is about to be stored; what is promised is
+   * for whoever is told to carry out.
+   */
+  promise(commit: PromisedCommit): Promised | undefined;
 }
 
 /** Whose commands they are: it is told what becomes of them. */
@@ -159,7 +172,9 @@ export class CommandRunner {
     if (call.signal?.aborted) return this.#refuse(job, call.signal.reason);
     const known = this.#replica.memory.get(call.commandId);
     if (known !== undefined) return this.#answerAgain(job, known);
+    // While its timer is live the command was not done.
     const mustLookBack = isDurable(job) && !job.isNew &&
+      call.timer === undefined &&
       !this.#replica.wouldRemember(call.commandId);
     if (this.#group !== undefined || this.mustWrite) {
       if (mustLookBack || isAsync(job.handler)) return this.#commit();
@@ -172,9 +187,16 @@ export class CommandRunner {
 
   #decide(job: Job): void {
     const { clock, refer } = this.#env;
-    const { state, version } = this.#group ?? this.#replica;
-    const ctx = new HandlerContext(job, version, clock.now(), refer);
+    const known = this.#group ?? this.#replica;
+    const { state } = known;
+    const definition = this.#definition;
+    const { refuse } = job.call;
     job.stage = "deciding";
+    if (refuse !== undefined) {
+      return this.#decided(job, refusalOf(job, state, refuse));
+    }
+    if (!isDue(job, known.timers)) return this.#decided(job, notDue(state));
+    const ctx = new HandlerContext(job, definition, known, clock.now(), refer);
     job.runs++;
     let returned: unknown;
     try {
@@ -183,10 +205,11 @@ export class CommandRunner {
       return this.#decided(job, refusalOf(job, state, error));
     }
     if (!isThenable(returned)) {
+      const effects = ctx.effects();
       const { now } = ctx;
       return this.#decided(
         job,
-        outcomeOf(this.#definition, job, state, returned, now),
+        outcomeOf(definition, job, state, returned, now, effects),
       );
     }
     seenAsync.add(job.handler);
@@ -201,9 +224,10 @@ export class CommandRunner {
     returned.then(
       (value) => {
         if (this.#deciding !== job) return; // given up, the mailbox went on
+        const effects = ctx.effects();
         this.#returned(
           job,
-          outcomeOf(this.#definition, job, state, value, ctx.now),
+          outcomeOf(definition, job, state, value, ctx.now, effects),
         );
       },
       (error) => {
@@ -273,25 +297,41 @@ export class CommandRunner {
     if (group.size === 1) first!.unwatch();
     else first?.watch();
     this.#isCommitting = true;
-    const { events, records } = group;
+    const { behind, commitId, effects, events, records } = group;
     const options = {
-      expectedVersion: group.behind,
+      expectedVersion: behind,
+      commitId,
       commands: records,
       timeout: Math.max(1, Math.ceil(deadline - now)),
+      ...(effects.length === 0 ? {} : { effects }),
     };
+    const promised = effects.length === 0 ? undefined : this.#env.promise({
+      commitId,
+      effects,
+      behind,
+      version: group.version,
+    });
     this.#env.store.append(
-      group.behind.actorId,
+      behind.actorId,
       events,
       events.length > 0 ? options : { ...options, fence: true },
     ).then(
-      (result) => this.#committed(group, records, result),
-      (error) => this.#notCommitted(group, error),
+      (result) => {
+        promised?.stored(result.sequence);
+        this.#committed(group, records, result);
+      },
+      (error) => {
+        const isKnown = error instanceof AetherError && !error.ambiguous;
+        if (isKnown) promised?.notStored();
+        else promised?.unknown();
+        this.#notCommitted(group, error);
+      },
     );
   }
 
   #begin(): Group {
-    const { position, state, version } = this.#replica;
-    return new Group(state, version, position);
+    const { position, state, timers, version } = this.#replica;
+    return new Group(state, version, position, timers);
   }
 
   #committed(
@@ -307,7 +347,8 @@ export class CommandRunner {
     // A store that counts otherwise:
     if (result.version !== group.version) this.#owner.onStale();
     const now = this.#env.clock.now();
-    this.#replica.committed(group.state, result, records, now);
+    const { state, timers } = group;
+    this.#replica.committed(state, result, records, timers, now);
     group.answer(result);
     for (const job of group.jobs) this.#mailbox.forget(job);
     this.#owner.onCommitted();

@@ -12,6 +12,7 @@ import {
   type Clock,
   InvalidArgumentError,
   MovedError,
+  OverloadedError,
   type QuarantinedError,
 } from "../event/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
@@ -22,6 +23,7 @@ import { Deadlines } from "./_deadlines.ts";
 import type { AnyActor } from "./definition.ts";
 import { Job } from "./_job.ts";
 import type { Log } from "./log.ts";
+import type { Promised, PromisedCommit, Relay } from "./_relay.ts";
 
 /** What a host is made of. */
 export interface HostOptions {
@@ -41,6 +43,8 @@ export interface HostOptions {
   readonly alone: boolean;
   /** Makes references for handlers. */
   readonly refer: Refer;
+  /** Carries out what commits promise. */
+  readonly relay?: Pick<Relay, "isFull" | "promise"> | undefined;
   /**
    * Whether the first use of each actor of a shard has to put a commit into its
    * log before anything is answered, as another node may still believe that the
@@ -75,6 +79,7 @@ export class Host implements Surroundings {
   readonly #max: number;
   readonly #alone: boolean;
   readonly #mustFence: (type: string, shard: number) => boolean;
+  readonly #relay: Pick<Relay, "isFull" | "promise"> | undefined;
   readonly #deadlines: Deadlines;
   /** Actors with an append of which nobody knows what became of it. */
   readonly #inDoubt = new Set<string>();
@@ -102,6 +107,7 @@ export class Host implements Surroundings {
     this.#max = options.maxActivations;
     this.#alone = options.alone;
     this.#mustFence = options.mustFence ?? (() => false);
+    this.#relay = options.relay;
     this.#deadlines = new Deadlines(options.clock);
     this.definitions = definitionsByType(options.actors);
     this.#sweepEvery = Math.max(
@@ -150,6 +156,9 @@ export class Host implements Surroundings {
     // What runs may still call others, where there is nobody else to ask.
     if (this.#leaving && !(this.#alone && call.chain.length > 0)) {
       return reject(new MovedError(`Node "${this.#nodeId}" is leaving`));
+    }
+    if (command !== undefined && this.#relay?.isFull) {
+      return reject(this.#behind(call));
     }
     const job = new Job(call, handler, this.#deadlines, resolve, reject);
     const activation = this.#activations.get(id) ??
@@ -204,6 +213,11 @@ export class Host implements Surroundings {
     this.#background.add(saving);
     saving.then(() => this.#background.delete(saving));
     return saving;
+  }
+
+  /** As {@link Surroundings.promise}. */
+  promise(commit: PromisedCommit): Promised | undefined {
+    return this.#relay?.promise(commit);
   }
 
   /** As {@link Surroundings.mustFence}. */
@@ -325,6 +339,13 @@ export class Host implements Surroundings {
       }
       if (this.#activations.size > 0) this.#armSweep();
     });
+  }
+
+  #behind({ name, address }: Call): OverloadedError {
+    return new OverloadedError(
+      `Cannot take "${name}" of "${address.id}" as node "${this.#nodeId}" is behind with what its commits promise`,
+      { details: { actorId: address.id, node: this.#nodeId } },
+    );
   }
 
   #unknownType({ name, address }: Call): InvalidArgumentError {

@@ -2,12 +2,14 @@
 import type { AetherError } from "../event/mod.ts";
 import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
 import {
+  type EffectStore,
   type EventStore,
   InMemoryEventStore,
   JetStreamEventStore,
   type SnapshotStore,
 } from "../store/mod.ts";
 import type { Own } from "./aether.ts";
+import { Effects } from "./_effects.ts";
 
 /** The connection for commands; undefined where everything runs in this process. */
 export async function connectionOf(
@@ -84,6 +86,17 @@ export async function storeOf(
     if (isDenied && own.actors.length === 0) return refusing(error);
     throw error;
   }
+}
+
+/** What carries out promises; undefined for a client, or where the store cannot. */
+export function effectsOf(
+  { actors, clock, log }: Own,
+  store: EventStore & Partial<SnapshotStore> & Partial<EffectStore>,
+  owns: (type: string, shard: number) => boolean,
+): Effects | undefined {
+  if (actors.length === 0 || store.inbox === undefined) return undefined;
+  const whole = store as EventStore & EffectStore;
+  return new Effects({ store: whole, clock, log, owns });
 }
 
 /** A store that may not be used: each call is refused with the reason. */

@@ -13,9 +13,11 @@ import type { EventStore, SnapshotStore } from "../store/mod.ts";
 import { Asker } from "./_asker.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
+import type { Effects, EffectsStats } from "./_effects.ts";
 import { Host, type HostStats } from "./_host.ts";
 import type { Log } from "./log.ts";
-import { bulkOf, connectionOf, storeOf } from "./_opening.ts";
+import { bulkOf, connectionOf, effectsOf, storeOf } from "./_opening.ts";
+import { inboxOf, ParkedCommands } from "./parked.ts";
 import { closeOnSignals } from "./_signals.ts";
 import type { ActorRef } from "./reference.ts";
 import { Router } from "./_router.ts";
@@ -98,6 +100,7 @@ export class Aether implements AsyncDisposable {
   readonly store: EventStore & Partial<SnapshotStore>;
   readonly #router: Router;
   readonly #host: Host;
+  readonly #effects: Effects | undefined;
   readonly #cluster: Cluster | undefined;
   readonly #opened: readonly (() => Promise<unknown>)[];
   #closing: Promise<void> | undefined;
@@ -111,6 +114,7 @@ export class Aether implements AsyncDisposable {
     store: EventStore & Partial<SnapshotStore>;
     router: Router;
     host: Host;
+    effects: Effects | undefined;
     cluster: Cluster | undefined;
     opened: readonly (() => Promise<unknown>)[];
   }) {
@@ -118,6 +122,7 @@ export class Aether implements AsyncDisposable {
     this.store = parts.store;
     this.#router = parts.router;
     this.#host = parts.host;
+    this.#effects = parts.effects;
     this.#cluster = parts.cluster;
     this.#opened = parts.opened;
   }
@@ -144,6 +149,11 @@ export class Aether implements AsyncDisposable {
       const connection = await connectionOf(own, opened);
       const bulk = await bulkOf(own, connection, opened);
       const store = await storeOf(own, connection, bulk, opened);
+      const effects = effectsOf(
+        own,
+        store,
+        (type, shard) => cluster?.owns(type, shard) ?? true,
+      );
       const host: Host = new Host({
         nodeId,
         actors: own.actors,
@@ -152,6 +162,7 @@ export class Aether implements AsyncDisposable {
         log,
         maxActivations: own.maxActivations,
         alone: connection === undefined,
+        relay: effects?.relay,
         mustFence: (type, shard) => cluster?.mustFence(type, shard) ?? false,
         refer: (...args) => router.refer(...args),
       });
@@ -167,6 +178,7 @@ export class Aether implements AsyncDisposable {
           replicas: own.replicas,
           provision: own.provision,
           host,
+          effects,
           clock,
           log,
           ask: (call) => router.ask(call),
@@ -177,11 +189,13 @@ export class Aether implements AsyncDisposable {
         : undefined;
       const router: Router = new Router(clock, host, asker ?? cluster);
       if (own.actors.length > 0) await cluster?.join();
+      if (cluster === undefined) await effects?.startAlone(host);
       const aether = new Aether({
         nodeId,
         store,
         router,
         host,
+        effects,
         cluster: asker === undefined ? cluster : undefined,
         opened,
       });
@@ -221,8 +235,18 @@ export class Aether implements AsyncDisposable {
   }
 
   /** What this node holds and has counted since it was started. */
-  stats(): HostStats {
-    return this.#host.stats;
+  stats(): AetherStats {
+    const effects = this.#effects?.stats ?? NO_EFFECTS;
+    return { ...this.#host.stats, effects };
+  }
+
+  /**
+   * Durable commands of the namespace that were parked: those that have failed so
+   * often, with what stands behind them, and those that were rejected without
+   * anybody to be told. For whoever runs the system, from any node.
+   */
+  parked(): ParkedCommands {
+    return new ParkedCommands(inboxOf(this.store, "parked commands"));
   }
 
   /**
@@ -242,11 +266,20 @@ export class Aether implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#router.close();
     await this.#cluster?.leave();
+    const taken = this.#effects?.stop();
     await Promise.all([this.#cluster?.drain(GRACE), this.#host.close(GRACE)]);
+    await this.#effects?.close(GRACE);
+    await taken;
     for (const close of [...this.#opened].reverse()) {
       await close().catch(() => {});
     }
   }
+}
+
+/** What a node holds and has counted. */
+export interface AetherStats extends HostStats {
+  /** What was promised, and carried out. */
+  readonly effects: EffectsStats;
 }
 
 /**
@@ -314,3 +347,11 @@ async function joinAsClient(
 }
 
 const GRACE = 5_000;
+const NO_EFFECTS: EffectsStats = Object.freeze({
+  carriedOut: 0,
+  rejected: 0,
+  parked: 0,
+  refused: 0,
+  relayed: 0,
+  waiting: 0,
+});

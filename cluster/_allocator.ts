@@ -282,17 +282,20 @@ export class Allocator {
       const entry = map.at(shard);
       const { generation, node, run } = entry;
       const to = wanted === undefined ? undefined : byName.get(wanted);
-      const give = (seized: boolean) =>
+      const give = (seized: boolean, late: readonly string[] = NOBODY) =>
         changes.set(shard, {
           node: to?.node,
           run: to?.run ?? "",
           generation: generation + 1,
           seized,
+          late,
         });
+      // What it has left undone, and what it may not have known was left to it.
+      const lates = () => [...entry.late, run].slice(-MOST_LATE);
       const key = `${map.family}/${shard}`;
       if (node === undefined) {
-        if (to !== undefined) give(entry.seized);
-      } else if (!runs.has(run)) give(true);
+        if (to !== undefined) give(entry.seized, entry.late);
+      } else if (!runs.has(run)) give(true, lates());
       else if (this.#released.get(key) === generation) give(false);
       else if (to?.run === run) this.#orders.delete(key);
       else {
@@ -301,7 +304,7 @@ export class Allocator {
           this.#orders.set(key, { run, generation, since: now });
           poked.add(run);
           this.#later(OVERDUE + 50);
-        } else if (now - order.since >= OVERDUE) give(true);
+        } else if (now - order.since >= OVERDUE) give(true, lates());
       }
     }
     return changes;
@@ -318,6 +321,9 @@ export class Allocator {
   }
 }
 
+const NOBODY: readonly string[] = Object.freeze([]);
+/** So many former owners in a row are remembered. */
+const MOST_LATE = 8;
 /** Milliseconds between two looks at the nodes. */
 const POLL = 5_000;
 /** Milliseconds until it is tried again. */

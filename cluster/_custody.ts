@@ -24,6 +24,7 @@ export interface CustodyOptions {
 interface Held {
   readonly generation: number;
   readonly seized: boolean;
+  readonly late: readonly string[];
   /** Undefined as long as it is served. */
   state: "releasing" | "released" | undefined;
 }
@@ -51,14 +52,14 @@ export class Custody {
     const before = this.#held.get(family);
     const held = new Map<number, Held>();
     for (let shard = 0; shard < 256; shard++) {
-      const { generation, node, run, seized } = map.at(shard);
+      const { generation, late, node, run, seized } = map.at(shard);
       if (node === undefined || run !== this.#run) continue;
       const same = before?.get(shard);
       held.set(
         shard,
         same?.generation === generation
           ? same
-          : { generation, seized, state: undefined },
+          : { generation, seized, late, state: undefined },
       );
     }
     this.#held.set(family, held);
@@ -68,8 +69,8 @@ export class Custody {
   get(family: string, shard: number): HeldShard | undefined {
     const held = this.#held.get(family)?.get(shard);
     if (held === undefined || held.state !== undefined) return undefined;
-    const { generation, seized } = held;
-    return { ...typeOf(family), shard, generation, seized };
+    const { generation, late, seized } = held;
+    return { ...typeOf(family), shard, generation, seized, late };
   }
 
   /** How many shards the map gives to this node. */
@@ -88,13 +89,14 @@ export class Custody {
         // Asked again, as by the next leader, it is said again.
         if (held.state === "released") this.#options.onReleased();
         if (held.state !== undefined) continue;
-        const { seized } = held;
+        const { late, seized } = held;
         held.state = "releasing";
         const done = () => {
           held.state = "released";
           this.#options.onReleased();
         };
-        const releasing = { ...typeOf(family), shard, generation, seized };
+        const place = { ...typeOf(family), shard };
+        const releasing = { ...place, generation, seized, late };
         // Whatever goes wrong, thrown at once or later, it is not served any more.
         (async () => await this.#options.release(releasing))()
           .then(done, done);

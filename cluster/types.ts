@@ -60,6 +60,11 @@ export interface HeldShard extends ShardedType {
   readonly generation: number;
   /** As {@link ShardOwner.seized}. */
   readonly seized: boolean;
+  /**
+   * The lives of nodes from whom it was seized since it was last released, the
+   * latest last: what they have left undone is for this node to do.
+   */
+  readonly late: readonly string[];
 }
 
 /** Something that has changed. */

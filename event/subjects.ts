@@ -30,8 +30,8 @@ export interface Subjects {
   bus(address: ActorAddress): string;
   /** Where the server republishes to, written as its mapping. */
   readonly busMapping: string;
-  /** Filter over the commits of one shard, of one type or of all. */
-  eventsOfShard(shard: number, type?: string): string;
+  /** Filter over the commits of one shard and one type; all of those left out. */
+  eventsOfShard(shard?: number, type?: string): string;
   /** Durable commands to an actor: `aether.cmd.<ns>.<shard>.<type>.<key>`. */
   command(address: ActorAddress): string;
   /** Filter over the durable commands to a type's actors of one shard. */
@@ -50,8 +50,8 @@ export interface Subjects {
   parked(address: ActorAddress, commandId: string): string;
   /** Filter over what was parked: of one type and shard, or all. */
   parkedOf(type?: string, shard?: number): string;
-  /** How far a node got with carrying out effects: `aether.mark.<ns>.<node>.<run>`. */
-  mark(node: string, run: string): string;
+  /** How far a life of a node got with carrying out effects: `aether.mark.<ns>.<run>`. */
+  mark(run: string): string;
   /** Filter over all of these. */
   readonly allMarks: string;
   /** An actor's notices: `aether.note.<ns>.<type>.<key>`. */
@@ -120,9 +120,8 @@ export function subjectsOf(namespace: string): Subjects {
       `aether.park.${ns}.${shard ?? "*"}.${
         type === undefined ? "*" : typeToken(type)
       }.*.*`,
-    mark: (node, run) =>
-      `aether.mark.${ns}.${encodeToken(node)}.${encodeToken(run)}`,
-    allMarks: `aether.mark.${ns}.*.*`,
+    mark: (run) => `aether.mark.${ns}.${encodeToken(run)}`,
+    allMarks: `aether.mark.${ns}.*`,
     note: (a) => `aether.note.${ns}.${a.type}.${a.keyToken}`,
     durable: (durable, item) =>
       `aether.sub.${ns}.${checkDurable(durable)}.${item}`,

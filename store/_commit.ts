@@ -168,6 +168,7 @@ function decode(
     message,
     subjects.event,
   );
+  const promised = headers.get(CommitHeader.effects);
   return {
     commitId,
     sequence,
@@ -175,7 +176,7 @@ function decode(
       fenceVersion(headers.get(CommitHeader.fence)),
     events,
     commands: parseCommands(headers.get(CommitHeader.commands), events.length),
-    effects: parseEffects(headers.get(CommitHeader.effects)),
+    ...(promised === "" ? {} : { effects: parseEffects(promised) }),
     at: message.at,
   };
 }

@@ -12,6 +12,7 @@ import {
 import { encodeHeaders } from "../nats/mod.ts";
 import type {
   DurableCommand,
+  Mark,
   ParkedBecause,
   ParkedCommand,
   TimerRef,
@@ -70,7 +71,7 @@ export function encodeParked(
   parked: ParkedCommand,
   extra: Readonly<Record<string, string | undefined>> = {},
 ): InboxMessage {
-  const { at, attempts, because, code, command, reason } = parked;
+  const { at, attempts, because, code, command, order, reason } = parked;
   return {
     headers: encodeDurable(command, extra).headers,
     body: utf8.encode(JSON.stringify({
@@ -79,6 +80,7 @@ export function encodeParked(
       failure: reason.slice(0, MOST_REASON),
       code,
       attempts,
+      order,
       at: at.getTime(),
     })),
   };
@@ -95,7 +97,7 @@ export function decodeParked(
   headers: { get(name: string): string },
   data: Uint8Array,
 ): ParkedCommand {
-  const { at, attempts, because, code, failure } = parse(data);
+  const { at, attempts, because, code, failure, order } = parse(data);
   return {
     command: decodeDurable(address, headers, data),
     because: because as ParkedBecause,
@@ -103,7 +105,24 @@ export function decodeParked(
     code: String(code ?? ""),
     attempts: Number(attempts ?? 0),
     at: new Date(Number(at)),
+    order: Number(order ?? 0),
   };
+}
+
+/** Writes a mark. */
+export function encodeMark({ covers, sequence }: Mark): Uint8Array {
+  return utf8.encode(JSON.stringify({ sequence, covers }));
+}
+
+/** Reads a mark back; one that is broken counts from the beginning of the log. */
+export function decodeMark(data: Uint8Array): Mark {
+  try {
+    const { covers, sequence } = parse(data);
+    if (Number.isSafeInteger(sequence) && Array.isArray(covers)) {
+      return { sequence: sequence as number, covers: covers.map(String) };
+    }
+  } catch { /* as below */ }
+  return { sequence: 1, covers: [] };
 }
 
 function bodyOf(

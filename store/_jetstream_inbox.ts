@@ -15,6 +15,7 @@ import {
   type ActorAddress,
   type AetherError,
   type Clock,
+  decodeToken,
   parseActorId,
   parseCommandSubject,
   PayloadTooLargeError,
@@ -23,6 +24,7 @@ import {
 } from "../event/mod.ts";
 import {
   Deadline,
+  encodeHeaders,
   Fault,
   faultToError,
   isFault,
@@ -37,8 +39,10 @@ import {
 import {
   addressBehind,
   decodeDurable,
+  decodeMark,
   decodeParked,
   encodeDurable,
+  encodeMark,
   encodeParked,
   type InboxMessage,
 } from "./_inbox_format.ts";
@@ -49,6 +53,7 @@ import type {
   InboxCommand,
   InboxPage,
   InboxPlace,
+  Mark,
   ParkedCommand,
 } from "./inbox.ts";
 import type { CallOptions } from "./types.ts";
@@ -120,9 +125,15 @@ export class JetStreamInbox implements Inbox {
   async read(
     { shard, type }: InboxPlace,
     from: number,
-    options: CallOptions & { readonly limit?: number } = {},
+    options: CallOptions & {
+      readonly limit?: number;
+      readonly actorId?: string;
+    } = {},
   ): Promise<InboxPage> {
-    const filter = this.#options.subjects.commandsOfShard(type, shard);
+    const { command, commandsOfShard } = this.#options.subjects;
+    const filter = options.actorId === undefined
+      ? commandsOfShard(type, shard)
+      : command(parseActorId(options.actorId));
     const commands: InboxCommand[] = [];
     const broken: { sequence: number; reason: string }[] = [];
     let last = 0;
@@ -220,7 +231,8 @@ export class JetStreamInbox implements Inbox {
           if (parked !== undefined) found.push(parked);
         },
       );
-      if (pending === 0) return found;
+      if (pending > 0) continue;
+      return found.sort((a, b) => a.order - b.order);
     }
   }
 
@@ -239,41 +251,56 @@ export class JetStreamInbox implements Inbox {
     return message === undefined ? undefined : readParked(message);
   }
 
-  async mark(
-    node: string,
-    run: string,
-    options?: CallOptions,
-  ): Promise<number | undefined> {
+  async mark(run: string, options?: CallOptions): Promise<Mark | undefined> {
     const { api, stream, subjects } = this.#options;
     const deadline = this.#deadline(options);
     const message = await this.#translated(
       "Cannot read how far effects were carried out",
-      () => api.last(stream, subjects.mark(node, run), deadline),
+      () => api.last(stream, subjects.mark(run), deadline),
     );
-    if (message === undefined) return undefined;
-    const sequence = Number(new TextDecoder().decode(message.data));
-    return Number.isSafeInteger(sequence) && sequence > 0
-      ? sequence
-      : undefined;
+    // An empty one is about to go.
+    if (message === undefined || message.data.length === 0) return undefined;
+    return decodeMark(message.data);
+  }
+
+  async marks(options?: CallOptions): Promise<ReadonlyMap<string, Mark>> {
+    const { allMarks } = this.#options.subjects;
+    const marks = new Map<string, Mark>();
+    for (let from = 1;;) {
+      const pending = await this.#batch(
+        allMarks,
+        from,
+        PAGE,
+        options,
+        (found) => {
+          from = found.sequence + 1;
+          const run = decodeToken(found.subject.split(".").at(-1)!);
+          if (found.data.length > 0) marks.set(run, decodeMark(found.data));
+        },
+      );
+      if (pending === 0) return marks;
+    }
   }
 
   setMark(
-    node: string,
     run: string,
-    sequence: number | undefined,
+    mark: Mark | undefined,
     options?: CallOptions,
   ): Promise<void> {
     const message = {
-      headers: utf8.encode(
-        sequence === undefined
-          ? "NATS/1.0\r\nNats-Rollup: sub\r\nNats-TTL: 1s\r\n\r\n"
-          : "NATS/1.0\r\nNats-Rollup: sub\r\n\r\n",
-      ),
-      body: utf8.encode(sequence === undefined ? "" : String(sequence)),
+      headers: encodeHeaders({
+        "Nats-Rollup": "sub",
+        "Nats-TTL": mark === undefined ? "1s" : undefined,
+      }),
+      body: mark === undefined ? new Uint8Array(0) : encodeMark(mark),
     };
-    const subject = this.#options.subjects.mark(node, run);
-    const what = { actorId: node, command: "a mark" };
-    return this.#publish(subject, message, what, options);
+    const what = { actorId: run, command: "a mark" };
+    return this.#publish(
+      this.#options.subjects.mark(run),
+      message,
+      what,
+      options,
+    );
   }
 
   close(): Promise<void> {
@@ -392,7 +419,6 @@ function readParked(message: StoredMessage): FoundParked | undefined {
   }
 }
 
-const utf8 = new TextEncoder();
 /** Messages a page. */
 const PAGE = 256;
 const PAGE_BYTES = 4 * 1024 * 1024;

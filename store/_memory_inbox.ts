@@ -18,6 +18,7 @@ import type {
   InboxCommand,
   InboxPage,
   InboxPlace,
+  Mark,
   ParkedCommand,
 } from "./inbox.ts";
 
@@ -32,8 +33,8 @@ export class InboxContent {
     new Map();
   /** By actor and command id. */
   readonly parked: Map<string, FoundParked> = new Map();
-  /** By node and run. */
-  readonly marks: Map<string, number> = new Map();
+  /** By the life of a node. */
+  readonly marks: Map<string, Mark> = new Map();
   /** Told of what comes. */
   readonly listeners: Set<(place: InboxPlace, sequence: number) => void> =
     new Set();
@@ -81,7 +82,10 @@ export class MemoryInbox implements Inbox {
   async read(
     place: InboxPlace,
     from: number,
-    { limit = PAGE }: { readonly limit?: number } = {},
+    { actorId, limit = PAGE }: {
+      readonly limit?: number;
+      readonly actorId?: string;
+    } = {},
   ): Promise<InboxPage> {
     this.#assertOpen();
     const commands: InboxCommand[] = [];
@@ -89,6 +93,7 @@ export class MemoryInbox implements Inbox {
       if (command.sequence < from) continue;
       const { shard, type } = parseActorId(command.actorId);
       if (type !== place.type || shard !== place.shard) continue;
+      if (actorId !== undefined && command.actorId !== actorId) continue;
       if (commands.length === limit) {
         return {
           commands,
@@ -165,7 +170,7 @@ export class MemoryInbox implements Inbox {
       if (place === undefined) return true;
       const { shard, type } = parseActorId(command.actorId);
       return type === place.type && shard === place.shard;
-    });
+    }).sort((a, b) => a.order - b.order);
   }
 
   findParked(
@@ -177,18 +182,18 @@ export class MemoryInbox implements Inbox {
     );
   }
 
-  mark(node: string, run: string): Promise<number | undefined> {
-    return Promise.resolve(this.#content.marks.get(`${node} ${run}`));
+  mark(run: string): Promise<Mark | undefined> {
+    return Promise.resolve(this.#content.marks.get(run));
   }
 
-  setMark(
-    node: string,
-    run: string,
-    sequence: number | undefined,
-  ): Promise<void> {
+  marks(): Promise<ReadonlyMap<string, Mark>> {
+    return Promise.resolve(new Map(this.#content.marks));
+  }
+
+  setMark(run: string, mark: Mark | undefined): Promise<void> {
     const { marks } = this.#content;
-    if (sequence === undefined) marks.delete(`${node} ${run}`);
-    else marks.set(`${node} ${run}`, sequence);
+    if (mark === undefined) marks.delete(run);
+    else marks.set(run, { ...mark, covers: [...mark.covers] });
     return Promise.resolve();
   }
 

@@ -99,12 +99,22 @@ export interface ParkedCommand {
   readonly attempts: number;
   /** When it was parked. */
   readonly at: Date;
+  /** Grows in the order in which parked commands came to the inbox. */
+  readonly order: number;
 }
 
 /** A parked command and its place. */
 export interface FoundParked extends ParkedCommand {
-  /** Grows in the order in which they were parked. */
+  /** For {@link Inbox.remove}. */
   readonly sequence: number;
+}
+
+/** How far a life of a node got with what its commits promise. */
+export interface Mark {
+  /** Below this sequence of the log all of it is carried out. */
+  readonly sequence: number;
+  /** Other lives, seized from, for which this mark stands as well. */
+  readonly covers: readonly string[];
 }
 
 /** Durable commands, timers, and what was parked. */
@@ -124,11 +134,14 @@ export interface Inbox {
   ): Promise<void>;
   /** Takes that back, if it has not happened yet. */
   clearAlarm(actorId: string, id: string, options?: CallOptions): Promise<void>;
-  /** Reads what waits in a part of the inbox, from a sequence on. */
+  /** Reads what waits in a part of the inbox, or for one actor of it, from a sequence on. */
   read(
     place: InboxPlace,
     from: number,
-    options?: CallOptions & { readonly limit?: number },
+    options?: CallOptions & {
+      readonly limit?: number;
+      readonly actorId?: string;
+    },
   ): Promise<InboxPage>;
   /** Removes a command, or a parked one, by its place: it is done with. */
   remove(sequence: number, options?: CallOptions): Promise<void>;
@@ -167,19 +180,16 @@ export interface Inbox {
     options?: CallOptions,
   ): Promise<FoundParked | undefined>;
   /**
-   * How far a life of a node has carried out the effects of its commits: all of
-   * those below this sequence; undefined where it has left in peace, or never was.
+   * How far a life of a node got with what its commits promise; undefined where it
+   * has left in peace, or never was.
    */
-  mark(
-    node: string,
-    run: string,
-    options?: CallOptions,
-  ): Promise<number | undefined>;
-  /** Writes that down; undefined removes it. */
+  mark(run: string, options?: CallOptions): Promise<Mark | undefined>;
+  /** All marks, by life. */
+  marks(options?: CallOptions): Promise<ReadonlyMap<string, Mark>>;
+  /** Writes a mark; undefined removes it. */
   setMark(
-    node: string,
     run: string,
-    sequence: number | undefined,
+    mark: Mark | undefined,
     options?: CallOptions,
   ): Promise<void>;
   /** Ends what runs. */

@@ -4,6 +4,7 @@ import {
   type Clock,
   ClosedError,
   cloudEventsCodec,
+  CommitHeader,
   type Event,
   type EventCodec,
   type NewEvent,
@@ -337,10 +338,27 @@ export class JetStreamEventStore
     });
   }
 
+  /** As {@link EffectStore.notice}. */
+  // deno-lint-ignore require-await -- what is wrong with the event rejects
+  async notice(event: Event): Promise<void> {
+    const { codec, link, namespace, subjects } = this.#context;
+    const action = `Cannot send a notice of "${event.actorId}"`;
+    this.#assertOpen(action);
+    const address = parseActorId(event.actorId);
+    const { body, contentType } = codec.encode(namespace, [event]);
+    try {
+      link.publish(subjects.note(address), body, {
+        [CommitHeader.contentType]: contentType,
+      });
+    } catch (error) {
+      throw this.#translate(error, action);
+    }
+  }
+
   /** As {@link EffectStore.commits}. */
   commits(options: CommitsOptions): AsyncIterable<ActorCommit> {
     const { shard, type } = options;
-    const action = `Cannot read shard ${shard} of "${this.namespace}"`;
+    const action = `Cannot read the commits of "${this.namespace}"`;
     const filter = this.#context.subjects.eventsOfShard(shard, type);
     return this.#iterate(
       action,

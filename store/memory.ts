@@ -10,6 +10,7 @@ import {
   type Clock,
   ClosedError,
   cloudEventsCodec,
+  CommitHeader,
   CorruptLogError,
   type Event,
   type EventCodec,
@@ -21,6 +22,7 @@ import {
   systemClock,
   TRAIL_LENGTH,
 } from "../event/mod.ts";
+import { RawHeaders } from "../nats/mod.ts";
 import type { StoredMessage } from "./_api.ts";
 import { decodeCommit } from "./_commit.ts";
 import type { StoreStats } from "./_context.ts";
@@ -79,7 +81,11 @@ import type {
   StoredCommit,
 } from "./types.ts";
 
-export { InMemoryLog, type RawMessage } from "./_memory_log.ts";
+export {
+  InMemoryLog,
+  type LoggedNotice,
+  type RawMessage,
+} from "./_memory_log.ts";
 
 /** How an in-memory store is to be. */
 export interface InMemoryEventStoreOptions {
@@ -283,6 +289,21 @@ export class InMemoryEventStore
   async lastSequence(options?: CallOptions): Promise<number> {
     this.#enter(options);
     return this.#log.messages.length;
+  }
+
+  /** As {@link EffectStore.notice}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async notice(event: Event): Promise<void> {
+    this.#assertOpen();
+    const { codec, namespace } = this.#context;
+    const subject = this.#log.subjects.note(parseActorId(event.actorId));
+    const { body, contentType } = codec.encode(namespace, [event]);
+    const headers = new RawHeaders(
+      `NATS/1.0\r\n${CommitHeader.contentType}: ${contentType}\r\n\r\n`,
+    );
+    for (const listener of this.#log.noticeListeners) {
+      listener({ subject, headers, data: body });
+    }
   }
 
   /** As {@link EffectStore.commits}. */
@@ -568,7 +589,7 @@ export class InMemoryEventStore
       const message = this.#log.at(sequence);
       if (message === undefined) continue;
       const { address } = parseEventSubject(message.subject);
-      if (address.shard !== shard) continue;
+      if (shard !== undefined && address.shard !== shard) continue;
       if (type !== undefined && address.type !== type) continue;
       let commit: StoredCommit;
       try {

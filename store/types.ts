@@ -137,8 +137,8 @@ export interface StoredCommit {
   readonly events: readonly StoredEvent[];
   /** The commands it answers. */
   readonly commands: readonly CommandRecord[];
-  /** What the decision does beside its events. */
-  readonly effects: readonly Effect[];
+  /** What the decision does beside its events; absent for nothing. */
+  readonly effects?: readonly Effect[];
   /** When the store took it, milliseconds since 1970. */
   readonly at: number;
 }
@@ -254,8 +254,8 @@ export interface ActorCommit extends StoredCommit {
 
 /** Which commits to read. */
 export interface CommitsOptions extends CallOptions {
-  /** The shard, 0 to 255. */
-  readonly shard: number;
+  /** Only one shard, 0 to 255. */
+  readonly shard?: number;
   /** Only actors of one type. */
   readonly type?: string;
   /** The lowest sequence, included. */
@@ -268,9 +268,11 @@ export interface EffectStore {
   readonly inbox: Inbox;
   /** Sequence of the namespace's last commit, read from the leader; 0 for none. */
   lastSequence(options?: CallOptions): Promise<number>;
+  /** Sends a notice on the bus, best effort; it is stored nowhere. */
+  notice(event: Event): Promise<void>;
   /**
-   * Reads the commits of a shard up to the last one there is now, in the order of
-   * the log, fences too. One that is broken is passed over: its own actor tells.
+   * Reads commits up to the last one there is now, in the order of the log, fences
+   * too. One that is broken is passed over: its own actor tells.
    */
   commits(options: CommitsOptions): AsyncIterable<ActorCommit>;
 }
