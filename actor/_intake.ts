@@ -171,7 +171,9 @@ export class Intake {
         this.#lookAgain = false;
         return this.look();
       }
-      this.#cancelLook = this.#options.clock.timer(LOOK, () => this.look());
+      const { clock, inbox } = this.#options;
+      if (inbox.tellsAll) return;
+      this.#cancelLook = clock.timer(LOOK, () => this.look());
     });
   }
 

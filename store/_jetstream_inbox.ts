@@ -72,6 +72,7 @@ export interface JetStreamInboxOptions {
 
 /** An inbox on a server. */
 export class JetStreamInbox implements Inbox {
+  readonly tellsAll: boolean = false;
   readonly #options: JetStreamInboxOptions;
   readonly #listeners = new Set<
     (place: InboxPlace, sequence: number) => void

@@ -44,6 +44,7 @@ export class InboxContent {
 
 /** An inbox in this process. */
 export class MemoryInbox implements Inbox {
+  readonly tellsAll: boolean = true;
   readonly #content: InboxContent;
   readonly #clock: Clock;
   readonly #stops = new Set<() => void>();

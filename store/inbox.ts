@@ -158,6 +158,8 @@ export interface Inbox {
     readonly places: readonly InboxPlace[];
     readonly next: number | undefined;
   }>;
+  /** Whether {@link Inbox.onArrival} never misses one, so that nobody has to look. */
+  readonly tellsAll: boolean;
   /**
    * Calls back where a command has come, best effort.
    *

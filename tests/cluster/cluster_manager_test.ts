@@ -85,6 +85,7 @@ describe("ClusterManager: a node alone", () => {
       shard: 7,
       generation: 1,
       seized: false,
+      late: [],
     });
     assert.equal(
       manager.held({ namespace: cluster.name, type: "task" }, 7),
@@ -282,6 +283,7 @@ describe("ClusterManager: joins and leaves", () => {
           run: two.manager.run,
           generation: 2,
           seized: false,
+          late: [],
         });
       }
     },
