@@ -90,13 +90,13 @@ export async function storeOf(
 
 /** What carries out promises; undefined for a client, or where the store cannot. */
 export function effectsOf(
-  { actors, clock, log }: Own,
+  { actors, clock, log, parkAfter }: Own,
   store: EventStore & Partial<SnapshotStore> & Partial<EffectStore>,
   owns: (type: string, shard: number) => boolean,
 ): Effects | undefined {
   if (actors.length === 0 || store.inbox === undefined) return undefined;
   const whole = store as EventStore & EffectStore;
-  return new Effects({ store: whole, clock, log, owns });
+  return new Effects({ store: whole, clock, log, failures: parkAfter, owns });
 }
 
 /** A store that may not be used: each call is refused with the reason. */
@@ -121,6 +121,7 @@ function clientOptions(own: Own, use: string): ConnectOptions {
     closeOnSignals: _closeOnSignals,
     store: _store,
     maxActivations: _max,
+    parkAfter: _parkAfter,
     log: _log,
     clock: _clock,
     ...client

@@ -64,7 +64,7 @@ export class Outbox {
         const { code, message } = error as AetherError;
         if (
           error instanceof InvalidArgumentError ||
-          code === "payload_too_large"
+          code === "payload_too_large" || code === "closed"
         ) throw error;
         log({
           level: "warn",

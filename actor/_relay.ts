@@ -109,6 +109,8 @@ export class Relay {
   #isWriting = false;
   #cancelMark: CancelTimer | undefined;
   #lastMark = -Infinity;
+  /** Whether nothing more can be carried out here. */
+  #isCut = false;
   #closed = false;
 
   /** Carries out nothing yet. */
@@ -264,7 +266,8 @@ export class Relay {
       isOver = true;
       this.#notify();
     });
-    while (!isOver && (this.#lanes.size > 0 || this.#holds.size > 0)) {
+    const isBusy = () => this.#lanes.size > 0 || this.#holds.size > 0;
+    while (!isOver && !this.#isCut && isBusy()) {
       await this.#idle();
     }
     cancel();
@@ -312,7 +315,9 @@ export class Relay {
       try {
         await this.#carryOut(pending);
       } catch {
-        return; // closed: whoever comes next sweeps
+        // Closed, or the connection is: whoever comes next sweeps.
+        this.#isCut = true;
+        return this.#notify();
       }
       lane.waiting.shift();
       this.#backlog -= pending.effects.length;

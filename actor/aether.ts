@@ -55,6 +55,11 @@ export interface AetherOptions extends ConnectOptions {
   readonly closeOnSignals?: boolean;
   /** Actors in memory at most, beyond which the longest unused leave; 10,000 by default. */
   readonly maxActivations?: number;
+  /**
+   * Failures after which a durable command (one that was sent, or a timer's) is
+   * parked; 10 by default, with pauses between them that double from 100 ms to 30 s.
+   */
+  readonly parkAfter?: number;
   /** Who is told of what is worth telling; nobody by default. */
   readonly log?: Log;
   /** Where time comes from; the process by default. For tests. */
@@ -290,6 +295,7 @@ export interface AetherStats extends HostStats {
 export type Own = AetherOptions & {
   readonly nodeId: string;
   readonly maxActivations: number;
+  readonly parkAfter: number;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -304,8 +310,15 @@ function readOptions(options: AetherOptions): Own {
       `Cannot start as maxActivations is a whole number above 0: got ${maxActivations}`,
     );
   }
+  const { parkAfter = 10 } = options;
+  if (!Number.isSafeInteger(parkAfter) || parkAfter < 1) {
+    throw new InvalidArgumentError(
+      `Cannot start as parkAfter is a whole number above 0: got ${parkAfter}`,
+    );
+  }
   return {
     ...options,
+    parkAfter,
     maxActivations,
     nodeId: checkNode(nodeId),
     clock: options.clock ?? systemClock,

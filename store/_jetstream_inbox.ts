@@ -84,14 +84,14 @@ export class JetStreamInbox implements Inbox {
     this.#options = options;
   }
 
-  put(command: DurableCommand, options?: CallOptions): Promise<void> {
+  async put(command: DurableCommand, options?: CallOptions): Promise<void> {
     const address = parseActorId(command.actorId);
     const { command: subjectOf } = this.#options.subjects;
     const message = encodeDurable(command);
-    return this.#publish(subjectOf(address), message, command, options);
+    await this.#publish(subjectOf(address), message, command, options);
   }
 
-  setAlarm(
+  async setAlarm(
     command: DurableCommand,
     at: number,
     options?: CallOptions,
@@ -104,10 +104,10 @@ export class JetStreamInbox implements Inbox {
       "Nats-Schedule-Target": subjectOf(address),
     });
     const subject = alarm(address, command.commandId);
-    return this.#publish(subject, message, command, options);
+    await this.#publish(subject, message, command, options);
   }
 
-  clearAlarm(
+  async clearAlarm(
     actorId: string,
     id: string,
     options?: CallOptions,
@@ -120,7 +120,7 @@ export class JetStreamInbox implements Inbox {
     );
     const subject = this.#options.subjects.alarm(address, id);
     const what = { actorId, command: "a timer's end" };
-    return this.#publish(subject, message, what, options);
+    await this.#publish(subject, message, what, options);
   }
 
   async read(
@@ -206,12 +206,12 @@ export class JetStreamInbox implements Inbox {
     };
   }
 
-  park(parked: ParkedCommand, options?: CallOptions): Promise<void> {
+  async park(parked: ParkedCommand, options?: CallOptions): Promise<void> {
     const { command } = parked;
     const address = parseActorId(command.actorId);
     const subject = this.#options.subjects.parked(address, command.commandId);
     const message = encodeParked(parked, { "Nats-Rollup": "sub" });
-    return this.#publish(subject, message, command, options);
+    await this.#publish(subject, message, command, options);
   }
 
   async parked(
@@ -283,7 +283,7 @@ export class JetStreamInbox implements Inbox {
     }
   }
 
-  setMark(
+  async setMark(
     run: string,
     mark: Mark | undefined,
     options?: CallOptions,
@@ -296,7 +296,7 @@ export class JetStreamInbox implements Inbox {
       body: mark === undefined ? new Uint8Array(0) : encodeMark(mark),
     };
     const what = { actorId: run, command: "a mark" };
-    return this.#publish(
+    await this.#publish(
       this.#options.subjects.mark(run),
       message,
       what,

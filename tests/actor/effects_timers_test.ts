@@ -1,7 +1,7 @@
 /** Timers: part of a decision, live until they fire, and harmless when they ring for nothing. */
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { effectId, parseActorId } from "@flowmade/aether/event";
+import { effectId } from "@flowmade/aether/event";
 import {
   type DurableCommand,
   InMemoryEventStore,
@@ -27,13 +27,12 @@ async function held() {
 
 /** The command of a timer that is not asked for by anybody any more. */
 function alarm(timer: TimerRef, text: string): DurableCommand {
-  const { address } = { address: parseActorId("purse-ada") };
   return {
     commandId: timer.id,
-    actorId: address.id,
+    actorId: "purse-ada",
     command: "say",
     input: text,
-    source: `${address.id}#${timer.name}`,
+    source: `purse-ada#${timer.name}`,
     timer,
   };
 }
