@@ -65,7 +65,7 @@ describe("a timer, in memory, on a clock that the test moves", () => {
     await ada.forget("cake"); // harmless
     const [, , , last, none] =
       (await aether.store.load("purse-ada", { schema: false })).commits;
-    assert.equal(last!.effects?.[0]!.kind, "cancel");
+    assert.equal(last!.effects![0]!.kind, "cancel");
     assert.equal(none, undefined); // nothing to cancel is nothing to store
     await settled();
     clock.advance(2_000);
