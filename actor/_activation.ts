@@ -8,6 +8,9 @@
  * one still writes is refused by the store. The same goes for an append of this
  * node whose outcome is unknown, even for the actor's next life here.
  *
+ * An actor whose handlers fail again and again is loaded anew, at most once a
+ * second at first and once a minute at last, in case they have damaged its state.
+ *
  * A log that cannot be replayed puts this one actor into quarantine: its calls
  * are refused until a pause is over, which doubles up to a minute, and then it is
  * loaded again, so that a repaired actor comes back by itself.
@@ -28,29 +31,54 @@ import {
   type CommandOwner,
   CommandRunner,
   type CommandSurroundings,
+  inGeneration,
 } from "./_command.ts";
 import { ReaderContext } from "./_context.ts";
-import { handlerFailed, isThenable } from "./_decision.ts";
+import { isThenable } from "./_async.ts";
+import { handlerFailed } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import type { Job } from "./_job.ts";
 import { frozenCopy } from "./_json.ts";
 import { Mailbox } from "./_mailbox.ts";
-import { quarantine, type Replayed } from "./_replay.ts";
+import { quarantine as quarantined, type Replayed } from "./_replay.ts";
 import { Replica } from "./_replica.ts";
 import { Snapshotter } from "./_snapshotter.ts";
 
+/** By what right a shard is a process's. */
+export interface Tenure {
+  /** The shard's generation, kept with each commit; undefined where there is none. */
+  readonly generation: number | undefined;
+  /**
+   * The generation in which the shard was last seized, 0 for never. An owner before
+   * that may still have an append under way, which counts unless a commit of that
+   * generation or a later one stands in its place: so one has to, before anything
+   * is answered.
+   */
+  readonly fence: number;
+}
+
 /** What an activation needs of the process it lives in. */
 export interface Surroundings extends CommandSurroundings {
-  /** Whether a commit has to come before the first answer of an actor. */
-  mustFence(address: ActorAddress): boolean;
+  /** By what right an actor's shard is this process's. */
+  tenure(address: ActorAddress): Tenure;
   /** Whether it is unknown what became of an append to it. */
   isInDoubt(address: ActorAddress): boolean;
   /** It became unknown, or is known now. */
   doubt(address: ActorAddress, inDoubt: boolean): void;
   /** Saves a snapshot; resolves to whether it makes sense to try another. */
   saveSnapshot(snapshot: ActorSnapshot): Promise<boolean>;
+  /** It is loaded anew, as so many handlers failed one after another. */
+  reloads(address: ActorAddress, faults: number): void;
   /** An actor cannot be replayed. */
-  quarantined(error: QuarantinedError): void;
+  cannotReplay(error: QuarantinedError): void;
+}
+
+/** Why an actor cannot be replayed. */
+export interface Quarantine {
+  /** What is wrong. */
+  readonly error: QuarantinedError;
+  /** When the next call loads it again, on the monotonic clock. */
+  readonly until: number;
 }
 
 /** One actor in memory. */
@@ -72,10 +100,13 @@ export class Activation implements CommandOwner {
   #isPumping = false;
   #isGathering = false;
   #isRetired = false;
+  readonly #tenure: Tenure;
   #isInDoubt: boolean;
   #onDrained: (() => void) | undefined;
-  #quarantine: { error: QuarantinedError; until: number } | undefined;
+  #quarantine: Quarantine | undefined;
   #pause = FIRST_PAUSE;
+  #reloadAt = -Infinity;
+  #reloadPause = FIRST_PAUSE;
 
   /** Makes an activation that loads when it is first called. */
   constructor(
@@ -94,7 +125,10 @@ export class Activation implements CommandOwner {
       this,
     );
     this.#isInDoubt = env.isInDoubt(address);
-    this.#runner.mustWrite = this.#isInDoubt || env.mustFence(address);
+    this.#tenure = env.tenure(address);
+    this.#runner.generation = this.#tenure.generation;
+    // Whether it has to is known when it is loaded.
+    this.#runner.mustWrite = this.#isInDoubt || this.#tenure.fence > 0;
     this.lastUsed = env.clock.monotonic();
   }
 
@@ -104,9 +138,9 @@ export class Activation implements CommandOwner {
       this.#mailbox.length === 0 && this.#queries.length === 0;
   }
 
-  /** Whether it cannot be replayed just now. */
-  get isQuarantined(): boolean {
-    return this.#quarantine !== undefined;
+  /** Why it cannot be replayed, and until when nobody tries; undefined if it can. */
+  get quarantine(): Quarantine | undefined {
+    return this.#quarantine;
   }
 
   /** Takes a command. */
@@ -195,6 +229,21 @@ export class Activation implements CommandOwner {
     return error.ambiguous
       ? new StoreUnavailableError(error.message, { cause: error })
       : error;
+  }
+
+  /** As {@link CommandOwner.onFaults}. */
+  onFaults(count: number): void {
+    if (count === 0) {
+      this.#reloadPause = FIRST_PAUSE;
+      return;
+    }
+    // A state that is not plain data may have been damaged by what failed.
+    const now = this.#env.clock.monotonic();
+    if (now < this.#reloadAt) return;
+    this.#reloadAt = now + this.#reloadPause;
+    this.#reloadPause = Math.min(this.#reloadPause * 2, LONGEST_PAUSE);
+    this.#isLoaded = false;
+    this.#env.reloads(this.address, count);
   }
 
   /** As {@link CommandOwner.onNotFenced}. */
@@ -293,6 +342,7 @@ export class Activation implements CommandOwner {
         expectedVersion: this.#replica.position,
         fence: true,
         timeout: SETTLE_TIMEOUT,
+        ...inGeneration(this.#tenure.generation),
       });
     } catch (error) {
       // Whoever else wrote has settled it.
@@ -315,6 +365,9 @@ export class Activation implements CommandOwner {
     try {
       this.#snapshotter.version = await this.#replica.load();
       this.#isLoaded = true;
+      const { generation = 0 } = this.#replica.position;
+      this.#runner.mustWrite &&= this.#isInDoubt ||
+        generation < this.#tenure.fence;
       this.#quarantine = undefined;
       this.#pause = FIRST_PAUSE;
     } catch (error) {
@@ -325,7 +378,7 @@ export class Activation implements CommandOwner {
   }
 
   #enterQuarantine(cause: unknown): QuarantinedError {
-    const error = cause instanceof QuarantinedError ? cause : quarantine(
+    const error = cause instanceof QuarantinedError ? cause : quarantined(
       this.address.id,
       cause instanceof Error ? cause.message : String(cause),
       cause,
@@ -334,7 +387,7 @@ export class Activation implements CommandOwner {
     this.#isLoaded = false;
     this.#quarantine = { error, until };
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
-    this.#env.quarantined(error);
+    this.#env.cannotReplay(error);
     this.#refuseWaiting(error);
     return error;
   }
@@ -389,14 +442,16 @@ export class Activation implements CommandOwner {
     const { call } = job;
     const ctx = new ReaderContext(call, version, this.#env.clock.now());
     let value: unknown;
+    let promised: Promise<unknown> | undefined;
     try {
       value = job.handler(state, call.input, ctx);
+      if (isThenable(value)) promised = Promise.resolve(value);
     } catch (error) {
       return this.#readFailed(job, error);
     }
-    if (!isThenable(value)) return this.#tell(job, value);
+    if (promised === undefined) return this.#tell(job, value);
     job.watch();
-    value.then(
+    promised.then(
       (value) => this.#tell(job, value),
       (error) => this.#readFailed(job, error),
     );

@@ -12,6 +12,7 @@ import { ClusterManager, type HeldShard } from "../cluster/mod.ts";
 import type { Call } from "./_call.ts";
 import { Deadlines } from "./_deadlines.ts";
 import type { Effects } from "./_effects.ts";
+import type { Tenure } from "./_activation.ts";
 import type { Host } from "./_host.ts";
 import { Inbound } from "./_inbound.ts";
 import type { Log } from "./log.ts";
@@ -124,12 +125,9 @@ export class Cluster implements Elsewhere {
     return this.placement.held(type, shard) !== undefined;
   }
 
-  /**
-   * Whether a write of the owner before may still be under way: then its place has
-   * to be taken before anything is answered.
-   */
-  mustFence(type: string, shard: number): boolean {
-    return this.placement.held(type, shard)?.seized ?? true;
+  /** By what right a shard is this node's; a doubtful one where it is not. */
+  tenure(type: string, shard: number): Tenure {
+    return this.placement.held(type, shard) ?? DOUBTFUL;
   }
 
   /** As {@link Elsewhere.ask}. */
@@ -180,14 +178,14 @@ export class Cluster implements Elsewhere {
     for (const held of this.placement.assigned()) {
       const { generation, late, shard, type } = held;
       const key = `${type}/${shard}/${generation}`;
-      if (late.length === 0 || this.#swept.has(key)) continue;
+      if (late === undefined || this.#swept.has(key)) continue;
       this.#swept.add(key);
       const together = seized.get(late.join());
       if (together === undefined) seized.set(late.join(), [held]);
       else together.push(held);
     }
     for (const places of seized.values()) {
-      effects.relay.sweep(places, places[0]!.late).catch(() => {});
+      effects.relay.sweep(places, places[0]!.late!).catch(() => {});
     }
     effects.look();
   }
@@ -247,5 +245,9 @@ export class Cluster implements Elsewhere {
   }
 }
 
+const DOUBTFUL: Tenure = Object.freeze({
+  generation: undefined,
+  fence: Infinity,
+});
 /** Milliseconds that joining waits for the first map. */
 const READY = 5_000;

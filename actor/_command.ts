@@ -24,6 +24,7 @@
 import {
   AetherError,
   type Clock,
+  CommandFailedError,
   type CommandRecord,
   CorruptLogError,
   OutcomeUnknownError,
@@ -33,9 +34,9 @@ import {
   VersionConflictError,
 } from "../event/mod.ts";
 import type { AppendResult, EventStore } from "../store/mod.ts";
+import { isAsync, isThenable, noteAsync } from "./_async.ts";
 import { HandlerContext, type Refer } from "./_context.ts";
-import { isThenable } from "./_decision.ts";
-import type { AnyActor, AnyHandler } from "./definition.ts";
+import type { AnyActor } from "./definition.ts";
 import { Group, type Outcome } from "./_group.ts";
 import { type Job, outcomeUnknown, timeIsUp } from "./_job.ts";
 import type { Mailbox } from "./_mailbox.ts";
@@ -63,6 +64,8 @@ export interface CommandSurroundings {
    * for whoever is told to carry out.
    */
   promise(commit: PromisedCommit): Promised | undefined;
+  /** Another writer of an actor was first. */
+  onConflict(actorId: string): void;
 }
 
 /** Whose commands they are: it is told what becomes of them. */
@@ -77,14 +80,25 @@ export interface CommandOwner {
   onDoubt(): void;
   /** The log could not be read. Returns what callers are told: nothing was done. */
   onBroken(error: unknown): unknown;
+  /** So many handlers failed one after another; 0 when one did not. */
+  onFaults(count: number): void;
   /** The commit that has to come before any answer could not be stored. */
   onNotFenced(error: unknown): void;
+}
+
+/** The option of an append that names the generation it is written in. */
+export function inGeneration(
+  generation: number | undefined,
+): { readonly generation?: number } {
+  return generation === undefined ? {} : { generation };
 }
 
 /** Runs the commands of one actor. */
 export class CommandRunner {
   /** Whether a commit has to come before the next answer. */
   mustWrite = false;
+  /** The generation of the shard, kept with each commit. */
+  generation: number | undefined;
   readonly #env: CommandSurroundings;
   readonly #definition: AnyActor;
   readonly #replica: Replica;
@@ -96,6 +110,7 @@ export class CommandRunner {
   #most = MOST_COMMANDS;
   #mostBytes = MOST_BYTES;
   #fences = 0;
+  #faults = 0;
 
   /** Works on a replica, and tells its owner. */
   constructor(
@@ -155,6 +170,7 @@ export class CommandRunner {
     this.#mailbox.remove(job);
     if (this.#deciding !== job) return;
     this.#deciding = undefined;
+    if (job.runs > 0) this.#count(true);
     this.#owner.onFree(1);
   }
 
@@ -170,12 +186,9 @@ export class CommandRunner {
       return this.#refuse(job, timeIsUp(call));
     }
     if (call.signal?.aborted) return this.#refuse(job, call.signal.reason);
-    const known = this.#replica.memory.get(call.commandId);
+    const known = job.known ?? this.#replica.memory.get(call.commandId);
     if (known !== undefined) return this.#answerAgain(job, known);
-    // While its timer is live the command was not done.
-    const mustLookBack = isDurable(job) && !job.isNew &&
-      call.timer === undefined &&
-      !this.#replica.wouldRemember(call.commandId);
+    const mustLookBack = this.#mustLookBack(job);
     if (this.#group !== undefined || this.mustWrite) {
       if (mustLookBack || isAsync(job.handler)) return this.#commit();
     }
@@ -188,7 +201,8 @@ export class CommandRunner {
   #decide(job: Job): void {
     const { clock, refer } = this.#env;
     const known = this.#group ?? this.#replica;
-    const { state } = known;
+    const { state, version } = known;
+    const base = { state, version };
     const definition = this.#definition;
     const { refuse } = job.call;
     job.stage = "deciding";
@@ -199,35 +213,38 @@ export class CommandRunner {
     const ctx = new HandlerContext(job, definition, known, clock.now(), refer);
     job.runs++;
     let returned: unknown;
+    let promised: Promise<unknown> | undefined;
     try {
       returned = job.handler(state, job.call.input, ctx);
+      // What is thenable may be anything; a promise made of it is one.
+      if (isThenable(returned)) promised = Promise.resolve(returned);
     } catch (error) {
       return this.#decided(job, refusalOf(job, state, error));
     }
-    if (!isThenable(returned)) {
+    if (promised === undefined) {
       const effects = ctx.effects();
       const { now } = ctx;
       return this.#decided(
         job,
-        outcomeOf(definition, job, state, returned, now, effects),
+        outcomeOf(definition, job, base, returned, now, effects),
       );
     }
-    seenAsync.add(job.handler);
+    noteAsync(job.handler);
     if (this.#group !== undefined || this.mustWrite) {
       // Only now it turns out to be async: its turn comes again on stored state.
-      job.running = returned;
+      job.running = promised;
       this.#mailbox.putBack([job]);
       return this.#commit();
     }
     this.#deciding = job;
     job.watch();
-    returned.then(
+    promised.then(
       (value) => {
         if (this.#deciding !== job) return; // given up, the mailbox went on
         const effects = ctx.effects();
         this.#returned(
           job,
-          outcomeOf(definition, job, state, value, ctx.now, effects),
+          outcomeOf(definition, job, base, value, ctx.now, effects),
         );
       },
       (error) => {
@@ -245,6 +262,8 @@ export class CommandRunner {
 
   #decided(job: Job, outcome: Outcome): void {
     const { error, record } = outcome;
+    if (error instanceof CommandFailedError) this.#count(true);
+    else if (this.#faults > 0) this.#count(false);
     if (
       record === undefined && this.#group === undefined && !this.mustWrite
     ) {
@@ -261,6 +280,11 @@ export class CommandRunner {
     // It is on its way from here on, and cannot be given up.
     job.stage = "committing";
     job.isKept = record !== undefined;
+  }
+
+  #count(isFault: boolean): void {
+    this.#faults = isFault ? this.#faults + 1 : 0;
+    if (this.#faults % FAULTS === 0) this.#owner.onFaults(this.#faults);
   }
 
   #refuse(job: Job, error: unknown): void {
@@ -304,6 +328,7 @@ export class CommandRunner {
       commands: records,
       timeout: Math.max(1, Math.ceil(deadline - now)),
       ...(effects.length === 0 ? {} : { effects }),
+      ...inGeneration(this.generation),
     };
     const promised = effects.length === 0 ? undefined : this.#env.promise({
       commitId,
@@ -372,6 +397,7 @@ export class CommandRunner {
 
   /** Somebody else wrote: all are decided again, so often. */
   async #conflicted(group: Group, error: unknown): Promise<void> {
+    this.#env.onConflict(this.#replica.position.actorId);
     this.#group = undefined;
     if (group.size === 0 && ++this.#fences > MAX_CONFLICTS) {
       this.#fences = 0;
@@ -437,26 +463,50 @@ export class CommandRunner {
 
   // ---- commands that come again ----
 
+  /**
+   * Whether the log has to be asked for a command that is not remembered: if an
+   * attempt of it may have been stored. A first attempt is taken for one, unless
+   * its id was made before all that is remembered: somebody has kept that id for
+   * a repetition.
+   */
+  #mustLookBack(job: Job): boolean {
+    const { commandId, timer } = job.call;
+    if (job.isNew || job.known !== undefined) return false;
+    // While its timer is live the command was not done.
+    if (timer !== undefined) return false;
+    return isDurable(job)
+      ? !this.#replica.wouldRemember(commandId)
+      : this.#replica.isOlderThanMemory(commandId);
+  }
+
+  /** Looks for a command in the log, and for those that wait with the same question. */
   async #lookBack(job: Job): Promise<void> {
     this.#deciding = job;
     job.watch();
-    let known: RememberedCommand | undefined;
+    const others = this.#mailbox.all.filter((other) =>
+      this.#mustLookBack(other)
+    );
+    const asking = [job, ...others];
+    const ids = new Set(asking.map(({ call }) => call.commandId));
     let broken: unknown;
     try {
-      const remember = await this.#replica.lookBack(job.call.commandId);
-      if (this.#deciding === job) known = remember();
+      const found = await this.#replica.lookBack(
+        ids,
+        () => this.#deciding === job,
+      );
+      // Given up meanwhile: other commands may have run since.
+      if (this.#deciding !== job) return;
+      for (const one of asking) {
+        one.known = found.get(one.call.commandId);
+        one.isNew = one.known === undefined;
+      }
     } catch (error) {
       broken = error;
     }
-    // Given up meanwhile: another command may have run since.
     if (this.#deciding !== job) return;
     this.#deciding = undefined;
     if (broken !== undefined) this.#refuse(job, this.#owner.onBroken(broken));
-    else if (known !== undefined) this.#answerAgain(job, known);
-    else {
-      job.isNew = true;
-      this.#mailbox.putBack([job]);
-    }
+    else this.#mailbox.putBack([job]);
     this.#owner.onFree(1);
   }
 
@@ -492,11 +542,6 @@ export class CommandRunner {
   }
 }
 
-/** Whether a handler is known to return something to wait for. */
-function isAsync(handler: AnyHandler): boolean {
-  return handler instanceof AsyncFunction || seenAsync.has(handler);
-}
-
 function unreachable(cause: unknown): StoreUnavailableError {
   return new StoreUnavailableError(
     "Cannot answer as it could not be made sure that nobody else writes: nothing was done",
@@ -515,11 +560,10 @@ function answerNotFound(
   );
 }
 
-const AsyncFunction = (async () => {}).constructor as new () => object;
-/** Handlers that were seen to return a promise. */
-const seenAsync = new WeakSet<AnyHandler>();
 /** How often a command is decided again. */
 const MAX_CONFLICTS = 8;
+/** After so many faults in a row something is to be done about it. */
+const FAULTS = 5;
 /** How many commands go into one message. */
 const MOST_COMMANDS = 256;
 /** How many bytes of events go into one message, about. */

@@ -3,10 +3,13 @@ import {
   type AetherError,
   assertJson,
   CommandFailedError,
+  InvalidArgumentError,
   type NewEvent,
 } from "../event/mod.ts";
+import { applyEvent, ApplyFault } from "./_apply.ts";
 import type { AnyActor } from "./definition.ts";
-import { freezeDeep, frozenCopy } from "./_json.ts";
+import { frozenCopy } from "./_json.ts";
+import { SchemaFault } from "./schema.ts";
 
 /** The events of one decision, and the state they lead to. */
 export interface Decided {
@@ -24,6 +27,8 @@ export interface Decider {
   readonly command: string;
   /** Its input: JSON, and frozen. */
   readonly input: unknown;
+  /** The actor's version before it. */
+  readonly version: number;
   /** What every event carries beside its name and data. */
   readonly stamp: Omit<NewEvent, "eventType" | "data">;
 }
@@ -48,10 +53,11 @@ export function checkDecision(
   const list = Array.isArray(returned) ? returned : [returned];
   if (list.length === 0) return { events: NONE, state };
   const events: NewEvent[] = [];
+  let { version } = decider;
   let next = state;
   for (const entry of list) {
     const event = checkEvent(definition, entry, decider);
-    next = applyEvent(definition, next, event, decider);
+    next = apply(definition, next, event, ++version, decider);
     events.push(event);
   }
   return { events, state: next };
@@ -95,20 +101,39 @@ function checkEvent(
   return { eventType: type, data: frozenCopy(data), ...stamp };
 }
 
-function applyEvent(
+function apply(
   definition: AnyActor,
   state: unknown,
   event: NewEvent,
-  { actorId, command }: Decider,
+  version: number,
+  { actorId, command, stamp }: Decider,
 ): unknown {
+  const { data, eventType } = event;
   try {
-    const apply = definition.eventHandlers.get(event.eventType)!;
-    return freezeDeep(apply(state, event.data, undefined));
+    return applyEvent(definition, state, {
+      eventType,
+      data,
+      version,
+      timestamp: stamp.timestamp!,
+      metadata: stamp.metadata,
+    });
   } catch (cause) {
+    const action = `Cannot store what command "${command}" of "${actorId}"`;
+    if (cause instanceof SchemaFault) {
+      throw fail(
+        `${action} decided as it is not what the schema of "${eventType}" takes: ${cause.message}`,
+        actorId,
+        command,
+        cause,
+        { issues: cause.issues },
+      );
+    }
     throw fail(
-      `Cannot store what command "${command}" of "${actorId}" decided as its event handler "${event.eventType}" threw: ${
-        textOf(cause)
-      }`,
+      cause instanceof ApplyFault
+        ? `${action} decided as its event ${cause.message}`
+        : `${action} decided as its event handler "${eventType}" threw: ${
+          textOf(cause)
+        }`,
       actorId,
       command,
       cause,
@@ -123,6 +148,12 @@ export function handlerFailed(
   name: string,
   cause: unknown,
 ): AetherError {
+  if (cause instanceof SchemaFault) {
+    return new InvalidArgumentError(
+      `Cannot call "${name}" of "${actorId}" as its input is not what its schema takes: ${cause.message}`,
+      { details: { actorId, [what]: name, issues: cause.issues } },
+    );
+  }
   return fail(
     `The ${what} "${name}" of "${actorId}" threw: ${textOf(cause)}`,
     actorId,
@@ -131,16 +162,15 @@ export function handlerFailed(
   );
 }
 
-/** Whether a handler returned something to wait for. */
-export function isThenable(value: unknown): value is Promise<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
-}
-
+// Whatever was thrown: it may have no text, or throw when it is asked for one.
 function textOf(cause: unknown): string {
-  return cause instanceof Error
-    ? `${cause.name}: ${cause.message}`
-    : String(cause);
+  try {
+    return cause instanceof Error
+      ? `${cause.name}: ${cause.message}`
+      : String(cause);
+  } catch {
+    return `something of type ${typeof cause} that has no text`;
+  }
 }
 
 function fail(

@@ -10,18 +10,19 @@ import {
   type AetherError,
   type CancelTimer,
   type Clock,
+  type CommandFailedError,
   InvalidArgumentError,
   MovedError,
   OverloadedError,
   type QuarantinedError,
 } from "../event/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
-import { Activation, type Surroundings } from "./_activation.ts";
+import { Activation, type Surroundings, type Tenure } from "./_activation.ts";
 import type { Call } from "./_call.ts";
 import type { Refer } from "./_context.ts";
 import { Deadlines } from "./_deadlines.ts";
 import type { AnyActor } from "./definition.ts";
-import { Job } from "./_job.ts";
+import { Job, type JobSurroundings } from "./_job.ts";
 import type { Log } from "./log.ts";
 import type { Promised, PromisedCommit, Relay } from "./_relay.ts";
 
@@ -46,11 +47,12 @@ export interface HostOptions {
   /** Carries out what commits promise. */
   readonly relay?: Pick<Relay, "isFull" | "promise"> | undefined;
   /**
-   * Whether the first use of each actor of a shard has to put a commit into its
-   * log before anything is answered, as another node may still believe that the
-   * shard is its own. Asked when an actor comes into memory; never, by default.
+   * By what right a shard is this process's. Asked when an actor comes into memory;
+   * by default nobody else can have it.
    */
-  readonly mustFence?: (type: string, shard: number) => boolean;
+  readonly tenure?: (type: string, shard: number) => Tenure;
+  /** Who is told of handlers that fail; it must not throw. */
+  readonly onError?: (failure: HandlerFailure) => void;
 }
 
 /** What a host has done and holds. */
@@ -65,10 +67,38 @@ export interface HostStats {
   readonly snapshotsFailed: number;
   /** Actors that left memory. */
   readonly passivations: number;
+  /** Commits that were refused, as another writer of the actor was first. */
+  readonly conflicts: number;
+}
+
+/** A handler that threw something other than `Rejected`, or returned nonsense. */
+export interface HandlerFailure {
+  /** Whose handler, such as `account-ada`. */
+  readonly actorId: string;
+  /** What it handles. */
+  readonly kind: "command" | "query";
+  /** The command or query. */
+  readonly name: string;
+  /** The command's id. */
+  readonly commandId?: string;
+  /** What the caller is told. */
+  readonly error: CommandFailedError;
+  /** What was thrown, with its stack; undefined where something else was wrong. */
+  readonly cause: unknown;
+}
+
+/** An actor that cannot be replayed. */
+export interface QuarantinedActor {
+  /** Such as `account-ada`. */
+  readonly actorId: string;
+  /** What is wrong, and with which event. */
+  readonly error: QuarantinedError;
+  /** Milliseconds until the next call loads it again. */
+  readonly retryIn: number;
 }
 
 /** The actors of one process. */
-export class Host implements Surroundings {
+export class Host implements Surroundings, JobSurroundings {
   readonly store: EventStore & Partial<SnapshotStore>;
   readonly clock: Clock;
   readonly refer: Refer;
@@ -78,9 +108,11 @@ export class Host implements Surroundings {
   readonly #log: Log;
   readonly #max: number;
   readonly #alone: boolean;
-  readonly #mustFence: (type: string, shard: number) => boolean;
+  readonly #tenure: (type: string, shard: number) => Tenure;
   readonly #relay: Pick<Relay, "isFull" | "promise"> | undefined;
-  readonly #deadlines: Deadlines;
+  /** Watches the deadlines of all calls. */
+  readonly deadlines: Deadlines;
+  readonly #onError: ((failure: HandlerFailure) => void) | undefined;
   /** Actors with an append of which nobody knows what became of it. */
   readonly #inDoubt = new Set<string>();
   readonly #activations = new Map<string, Activation>();
@@ -96,6 +128,7 @@ export class Host implements Surroundings {
   #saved = 0;
   #failed = 0;
   #passivated = 0;
+  #conflicts = 0;
 
   /** Starts with nothing in memory. */
   constructor(options: HostOptions) {
@@ -106,9 +139,10 @@ export class Host implements Surroundings {
     this.#log = options.log;
     this.#max = options.maxActivations;
     this.#alone = options.alone;
-    this.#mustFence = options.mustFence ?? (() => false);
+    this.#tenure = options.tenure ?? (() => ALONE);
     this.#relay = options.relay;
-    this.#deadlines = new Deadlines(options.clock);
+    this.deadlines = new Deadlines(options.clock);
+    this.#onError = options.onError;
     this.definitions = definitionsByType(options.actors);
     this.#sweepEvery = Math.max(
       1,
@@ -123,7 +157,7 @@ export class Host implements Surroundings {
   get stats(): HostStats {
     let quarantined = 0;
     for (const activation of this.#activations.values()) {
-      if (activation.isQuarantined) quarantined++;
+      if (activation.quarantine !== undefined) quarantined++;
     }
     return {
       activations: this.#activations.size,
@@ -131,7 +165,20 @@ export class Host implements Surroundings {
       snapshotsSaved: this.#saved,
       snapshotsFailed: this.#failed,
       passivations: this.#passivated,
+      conflicts: this.#conflicts,
     };
+  }
+
+  /** The actors that cannot be replayed just now, and why. */
+  quarantined(): QuarantinedActor[] {
+    const found: QuarantinedActor[] = [];
+    const now = this.clock.monotonic();
+    for (const [actorId, { quarantine }] of this.#activations) {
+      if (quarantine === undefined) continue;
+      const { error, until } = quarantine;
+      found.push({ actorId, error, retryIn: Math.max(0, until - now) });
+    }
+    return found;
   }
 
   /** What a name of a type is; undefined where there is no such name here. */
@@ -160,7 +207,7 @@ export class Host implements Surroundings {
     if (command !== undefined && this.#relay?.isFull) {
       return reject(this.#behind(call));
     }
-    const job = new Job(call, handler, this.#deadlines, resolve, reject);
+    const job = new Job(call, handler, this, resolve, reject);
     const activation = this.#activations.get(id) ??
       this.#activate(definition, call);
     if (command !== undefined) activation.command(job);
@@ -204,7 +251,7 @@ export class Host implements Surroundings {
         resolve();
       });
     });
-    this.#deadlines.clear();
+    this.deadlines.clear();
   }
 
   /** As {@link Surroundings.saveSnapshot}. */
@@ -220,9 +267,20 @@ export class Host implements Surroundings {
     return this.#relay?.promise(commit);
   }
 
-  /** As {@link Surroundings.mustFence}. */
-  mustFence({ shard, type }: ActorAddress): boolean {
-    return this.#mustFence(type, shard);
+  /** As {@link CommandSurroundings.onConflict}. */
+  onConflict(actorId: string): void {
+    this.#conflicts++;
+    this.#log({
+      level: "debug",
+      message: "another writer was first",
+      node: this.#nodeId,
+      actorId,
+    });
+  }
+
+  /** As {@link Surroundings.tenure}. */
+  tenure({ shard, type }: ActorAddress): Tenure {
+    return this.#tenure(type, shard);
   }
 
   /** As {@link Surroundings.isInDoubt}. */
@@ -236,8 +294,33 @@ export class Host implements Surroundings {
     else this.#inDoubt.delete(id);
   }
 
-  /** As {@link Surroundings.quarantined}. */
-  quarantined(error: QuarantinedError): void {
+  /** As {@link JobSurroundings.failed}. */
+  failed({ address, commandId, name }: Call, error: CommandFailedError): void {
+    if (this.#onError === undefined) return;
+    const { id: actorId, type } = address;
+    const isCommand = this.definitions.get(type)?.commandHandlers.has(name);
+    this.#onError({
+      actorId,
+      kind: isCommand ? "command" : "query",
+      name,
+      error,
+      cause: error.cause,
+      ...(isCommand ? { commandId } : {}),
+    });
+  }
+
+  /** As {@link Surroundings.reloads}. */
+  reloads({ id }: ActorAddress, faults: number): void {
+    this.#log({
+      level: "warn",
+      message: "an actor is loaded anew, as its handlers fail",
+      actorId: id,
+      faults,
+    });
+  }
+
+  /** As {@link Surroundings.cannotReplay}. */
+  cannotReplay(error: QuarantinedError): void {
     this.#log({
       level: "error",
       message: "an actor cannot be replayed",
@@ -356,6 +439,8 @@ export class Host implements Surroundings {
     );
   }
 }
+
+const ALONE: Tenure = Object.freeze({ generation: undefined, fence: 0 });
 
 /** Snapshots of actors that have left, written at the same time. */
 const WRITERS = 64;

@@ -2,9 +2,11 @@
 import {
   AetherError,
   type Clock,
+  CommandFailedError,
   DeadlineExceededError,
   MovedError,
   OutcomeUnknownError,
+  type RememberedCommand,
 } from "../event/mod.ts";
 import type { Call } from "./_call.ts";
 import type { AnyHandler } from "./definition.ts";
@@ -16,6 +18,14 @@ import type { Deadlines, Timed } from "./_deadlines.ts";
  * deadline.
  */
 export type Stage = "waiting" | "deciding" | "committing" | "settled";
+
+/** What a job needs of the process it runs in. */
+export interface JobSurroundings {
+  /** Watches deadlines. */
+  readonly deadlines: Deadlines;
+  /** A handler failed, other than by `Rejected`. */
+  failed(call: Call, error: CommandFailedError): void;
+}
 
 /** A call that an activation works on. */
 export class Job implements Timed {
@@ -29,11 +39,13 @@ export class Job implements Timed {
   isKept = false;
   /** Whether it was looked for in the log, and not found. */
   isNew = false;
+  /** What was found of it there. */
+  known: RememberedCommand | undefined;
   /** A run of its handler that counts no more, and is not over yet. */
   running: Promise<unknown> | undefined;
   /** Tells the activation that the job was given up; set by it. */
   onGiveUp: ((job: Job) => void) | undefined;
-  readonly #deadlines: Deadlines;
+  readonly #env: JobSurroundings;
   readonly #resolve: (answer: unknown) => void;
   readonly #reject: (error: unknown) => void;
   #joined: Job[] | undefined;
@@ -48,11 +60,11 @@ export class Job implements Timed {
   constructor(
     readonly call: Call,
     readonly handler: AnyHandler,
-    deadlines: Deadlines,
+    env: JobSurroundings,
     resolve: (answer: unknown) => void,
     reject: (error: unknown) => void,
   ) {
-    this.#deadlines = deadlines;
+    this.#env = env;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -86,7 +98,7 @@ export class Job implements Timed {
     if (this.#watched || this.settled) return;
     this.#watched = true;
     this.#waited = true;
-    this.#deadlines.add(this);
+    this.#env.deadlines.add(this);
     const { signal } = this.call;
     if (signal === undefined) return;
     this.#onAbort = () => this.giveUp(signal.reason);
@@ -98,7 +110,7 @@ export class Job implements Timed {
   unwatch(): void {
     if (!this.#watched) return;
     this.#watched = false;
-    this.#deadlines.remove(this);
+    this.#env.deadlines.remove(this);
     if (this.#onAbort !== undefined) {
       this.call.signal!.removeEventListener("abort", this.#onAbort);
     }
@@ -114,7 +126,7 @@ export class Job implements Timed {
   /** Answers it and whoever joined. */
   succeed(answer: unknown): void {
     if (!this.#settle()) return;
-    if (!this.#isTold) this.#resolve(answer);
+    tell(this.#isTold ? undefined : this.#resolve, answer);
     if (this.#joined === undefined) return;
     for (const job of this.#joined) job.succeed(answer);
   }
@@ -122,7 +134,10 @@ export class Job implements Timed {
   /** Refuses it and whoever joined. */
   fail(error: unknown): void {
     if (!this.#settle()) return;
-    if (!this.#isTold) this.#reject(error);
+    if (error instanceof CommandFailedError && this.#leader === undefined) {
+      this.#env.failed(this.call, error);
+    }
+    tell(this.#isTold ? undefined : this.#reject, error);
     if (this.#joined === undefined) return;
     for (const job of this.#joined) job.fail(error);
   }
@@ -135,14 +150,14 @@ export class Job implements Timed {
     const error = isKept ? outcomeUnknown(this.call) : timeIsUp(this.call);
     if (this.#leader !== undefined) return this.fail(error);
     this.#isTold = true;
-    this.#reject(error);
+    tell(this.#reject, error);
   }
 
   /** Ends it before anything was done; whoever joined may try again. */
   giveUp(reason: unknown): void {
     if (this.stage === "committing" || !this.#settle()) return;
     this.#controller?.abort(reason);
-    this.#reject(reason);
+    tell(this.#reject, reason);
     for (const job of this.#joined ?? []) {
       job.fail(
         new MovedError(
@@ -159,6 +174,16 @@ export class Job implements Timed {
     this.stage = "settled";
     return true;
   }
+}
+
+// Whoever cannot be told must not keep the others from being told.
+function tell(
+  listener: ((value: unknown) => void) | undefined,
+  value: unknown,
+): void {
+  try {
+    listener?.(value);
+  } catch { /* theirs */ }
 }
 
 /** Makes the error for a call whose time is over before anything was done. */

@@ -22,6 +22,11 @@ export class Mailbox {
     return this.#queue[0];
   }
 
+  /** All that wait, in order. */
+  get all(): readonly Job[] {
+    return this.#queue;
+  }
+
   /** Takes one in, behind all others. */
   add(job: Job): void {
     this.#queue.push(job);

@@ -1,10 +1,12 @@
 /** What a system opens when it starts: connections and a store, and what it was given. */
 import type { AetherError } from "../event/mod.ts";
 import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
+import { type EventBroadcaster, EventBus, NatsEventBus } from "../bus/mod.ts";
 import {
   type EffectStore,
   type EventStore,
   InMemoryEventStore,
+  InMemoryLog,
   JetStreamEventStore,
   type SnapshotStore,
 } from "../store/mod.ts";
@@ -58,23 +60,46 @@ function elsewhere(
   };
 }
 
-/** The store of the namespace. */
+/** What a system reads and writes events with. */
+export interface Opened {
+  /** The store of the namespace. */
+  readonly store: EventStore & Partial<SnapshotStore>;
+  /** The bus that shows what is stored there, where the log behind it is known. */
+  readonly bus: EventBroadcaster | undefined;
+}
+
+/** The store of the namespace, and its bus. */
 export async function storeOf(
   own: Own,
   connection: Connection | undefined,
   bulk: Connection | undefined,
   opened: (() => Promise<unknown>)[],
-): Promise<EventStore & Partial<SnapshotStore>> {
+): Promise<Opened> {
   const { clock, namespace } = own;
-  if (own.store !== undefined) return own.store;
   if (connection === undefined) {
-    const store = new InMemoryEventStore({ namespace, clock });
-    opened.push(() => store.close());
-    return store;
+    if (own.store !== undefined) return { store: own.store, bus: undefined };
+    const log = new InMemoryLog(namespace);
+    const store = new InMemoryEventStore({ namespace, clock, log });
+    const bus = new EventBus({ logs: [log], clock });
+    opened.push(() => store.close(), () => bus.close());
+    return { store, bus };
   }
+  const store = own.store ??
+    await jetStreamStore(own, connection, bulk, opened);
+  const bus = new NatsEventBus(bulk ?? connection, { clock });
+  opened.push(() => bus.close());
+  return { store, bus };
+}
+
+async function jetStreamStore(
+  own: Own,
+  connection: Connection,
+  bulk: Connection | undefined,
+  opened: (() => Promise<unknown>)[],
+): Promise<EventStore & Partial<SnapshotStore>> {
   try {
     const store = await JetStreamEventStore.open(connection, {
-      namespace,
+      namespace: own.namespace,
       ...(bulk === undefined ? {} : { bulk }),
       ...(own.replicas === undefined ? {} : { replicas: own.replicas }),
       ...(own.provision === undefined ? {} : { provision: own.provision }),
@@ -123,6 +148,7 @@ function clientOptions(own: Own, use: string): ConnectOptions {
     maxActivations: _max,
     parkAfter: _parkAfter,
     log: _log,
+    onError: _onError,
     clock: _clock,
     ...client
   } = own;

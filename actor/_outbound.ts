@@ -144,7 +144,10 @@ export class Outbound {
     for (const vigil of this.#vigils) {
       const { shard, type } = vigil.address;
       const owner = placement.ownerOf(type, shard);
-      if (!isSame(owner, vigil.owner)) vigil.hurry(LAST_WORD);
+      // Whoever was robbed of a shard has no last word.
+      if (!isSame(owner, vigil.owner)) {
+        vigil.hurry(owner?.seized ? 0 : LAST_WORD);
+      }
     }
   }
 

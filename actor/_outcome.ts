@@ -23,12 +23,13 @@ import { checkDecision, handlerFailed } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import { headerBytesOf, type Outcome } from "./_group.ts";
 import type { Job } from "./_job.ts";
+import type { Replayed } from "./_replay.ts";
 
 /** The outcome of a handler that returned. */
 export function outcomeOf(
   definition: AnyActor,
   job: Job,
-  state: unknown,
+  { state, version }: Replayed,
   returned: unknown,
   now: Date,
   promised: readonly Effect[],
@@ -39,6 +40,7 @@ export function outcomeOf(
       actorId: address.id,
       command: name,
       input,
+      version,
       stamp: stampOf(job, now),
     });
     const effects = withTimer(job, promised);
@@ -51,7 +53,11 @@ export function outcomeOf(
       ? { ...decided, record: { id: commandId, events } }
       : decided;
   } catch (error) {
-    return { events: NONE, state, error };
+    // What it returned may even throw when it is looked at.
+    const told = error instanceof CommandFailedError
+      ? error
+      : failureOf(job, error);
+    return { events: NONE, state, error: told };
   }
 }
 
@@ -65,6 +71,8 @@ export function refusalOf(job: Job, state: unknown, error: unknown): Outcome {
   const rejected = { reason, message, details };
   const record = { id: commandId, events: 0, rejected };
   try {
+    assertText(reason, "reason");
+    assertText(message, "message");
     assertJson(rejected, "rejected", `Cannot reject "${name}"`);
     assertSize(job, record);
   } catch (cause) {
@@ -109,6 +117,12 @@ function failureOf({ call }: Job, error: unknown): AetherError {
   // A cycle names its whole chain: nothing is gained by wrapping it.
   if (error instanceof CycleError) return error;
   return handlerFailed("command", call.address.id, call.name, error);
+}
+
+function assertText(value: unknown, what: string): void {
+  if (typeof value !== "string") {
+    throw new TypeError(`the ${what} of a rejection is a text`);
+  }
 }
 
 function assertSize({ call }: Job, record: CommandRecord): void {

@@ -4,7 +4,7 @@
  * first in its chunk, which leaves room for how many events the command made.
  * What does not fit (another kind of id, a rejection, many events) is not taken.
  *
- * Entries stand in chunks of 128, in the order they came. A command is looked for
+ * Entries stand in chunks of 256, in the order they came. A command is looked for
  * in the chunks whose ids' times span its own: for a new one, whose id is about
  * as young as the youngest, that is the newest chunk and seldom more.
  */
@@ -197,6 +197,11 @@ function readUlid(id: string): boolean {
   return true;
 }
 
+/** The time of a ULID in upper case, milliseconds since 1970; undefined for any other id. */
+export function timeOfId(id: string): number | undefined {
+  return readUlid(id) ? time : undefined;
+}
+
 function digits(id: string, from: number, to: number): number {
   let value = 0;
   for (let i = from; i < to; i++) {
@@ -227,7 +232,7 @@ for (let i = 0; i < ALPHABET.length; i++) DIGITS[ALPHABET.charCodeAt(i)] = i;
 /** Words of an entry. */
 const WORDS = 4;
 /** Entries of a chunk. */
-const CHUNK = 128;
+const CHUNK = 256;
 /** The most events, and the most versions of others in between. */
 const MOST = 255;
 /** How far an id's time may be from the chunk's, in milliseconds: 24 days. */

@@ -100,7 +100,7 @@ export class Placement {
     const { manager, namespace } = this.#options;
     if (this.#override !== undefined) {
       return this.#override(type, shard) === manager.nodeId
-        ? { namespace, type, shard, generation: 0, seized: false, late: [] }
+        ? { namespace, type, shard, generation: 1, seized: false, fence: 0 }
         : undefined;
     }
     const mine = this.#mine.get(type)?.[shard];
@@ -205,7 +205,7 @@ export class Placement {
 }
 
 function byHand(node: string): ShardOwner {
-  return { node, run: "", generation: 0, seized: false };
+  return { node, run: "", generation: 1, seized: false, fence: 0 };
 }
 
 /** Milliseconds a node may take to say whether it has a call. */

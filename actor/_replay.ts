@@ -1,8 +1,10 @@
 /** From what a store loaded to a state: loudly, or not at all. */
-import { QuarantinedError } from "../event/mod.ts";
+import { QuarantinedError, type StoredEvent } from "../event/mod.ts";
 import type { LoadedActor, StoredCommit } from "../store/mod.ts";
+import { applyEvent, ApplyFault } from "./_apply.ts";
 import type { AnyActor } from "./definition.ts";
 import { freezeDeep } from "./_json.ts";
+import { SchemaFault } from "./schema.ts";
 
 /** A state and the version it is of. */
 export interface Replayed {
@@ -50,28 +52,26 @@ export function applyCommits(
           `event ${version + 1} is missing: version ${event.version} follows`,
         );
       }
-      const apply = definition.eventHandlers.get(event.eventType);
-      if (apply === undefined) {
-        throw quarantine(
-          actorId,
-          `event ${event.version} is a "${event.eventType}", which "${definition.type}" has no handler for`,
-        );
-      }
       try {
-        state = freezeDeep(apply(state, freezeDeep(event.data), undefined));
+        freezeDeep(event.data);
+        state = applyEvent(definition, state, event);
       } catch (cause) {
-        throw quarantine(
-          actorId,
-          `its event handler "${event.eventType}" threw at version ${event.version}: ${
-            cause instanceof Error ? cause.message : String(cause)
-          }`,
-          cause,
-        );
+        throw quarantine(actorId, reasonOf(event, cause), cause);
       }
       version = event.version;
     }
   }
   return { state, version };
+}
+
+function reasonOf({ eventType, version }: StoredEvent, cause: unknown): string {
+  if (cause instanceof ApplyFault) return `event ${version} ${cause.message}`;
+  if (cause instanceof SchemaFault) {
+    return `event ${version}, a "${eventType}", is not what its schema takes: ${cause.message}`;
+  }
+  return `its event handler "${eventType}" threw at version ${version}: ${
+    cause instanceof Error ? cause.message : String(cause)
+  }`;
 }
 
 /** Makes the error that says why an actor cannot be used. */

@@ -8,20 +8,20 @@ import {
   type ActorAddress,
   type ActorSnapshot,
   type CommandRecord,
-  isUlid,
   type RememberedCommand,
   type Timer,
   timersBehind,
-  ulidTime,
 } from "../event/mod.ts";
 import type {
   ActorPosition,
   AppendResult,
   EventStore,
   LoadedActor,
+  StoredCommit,
 } from "../store/mod.ts";
 import type { AnyActor } from "./definition.ts";
 import { CommandMemory } from "./_memory.ts";
+import { timeOfId } from "./_packed_commands.ts";
 import { applyCommits, quarantine, replay, type Replayed } from "./_replay.ts";
 
 /** What lies behind a replica. */
@@ -144,31 +144,58 @@ export class Replica {
   wouldRemember(commandId: string): boolean {
     const { since } = this.memory;
     if (since === -Infinity) return true;
-    // A command cannot have been committed before its id was made.
-    return isUlid(commandId) && ulidTime(commandId) - CLOCK_SKEW > since;
+    const made = timeOfId(commandId);
+    return made !== undefined && made - CLOCK_SKEW > since;
+  }
+
+  /** Whether the command's id is surely older than all that is remembered. */
+  isOlderThanMemory(commandId: string): boolean {
+    const { since } = this.memory;
+    if (since === -Infinity) return false;
+    const made = timeOfId(commandId);
+    return made !== undefined && made + CLOCK_SKEW < since;
   }
 
   /**
-   * Reads all commands in the log, as far as they can be remembered.
+   * Looks for commands in the log, newest commits first. The log is read as it
+   * is looked at, and no further back than the oldest of the ids was made.
    *
-   * @returns What was found of the given one.
+   * @param isWanted Says whether it is still worth while.
+   * @returns Those that were found.
    */
   async lookBack(
-    commandId: string,
-  ): Promise<() => RememberedCommand | undefined> {
-    const all = await this.#store.load(this.#id, {
-      schema: false,
-      timeout: LOAD_TIMEOUT,
-    });
-    return () => {
-      this.memory.clear();
-      let known: RememberedCommand | undefined;
-      for (const commit of all.commits) {
-        this.memory.addCommit(commit);
-        known ??= this.memory.get(commandId);
+    commandIds: ReadonlySet<string>,
+    isWanted: () => boolean,
+  ): Promise<ReadonlyMap<string, RememberedCommand>> {
+    let made = Infinity;
+    for (const id of commandIds) {
+      made = Math.min(made, (timeOfId(id) ?? -Infinity) - CLOCK_SKEW);
+    }
+    const found = new Map<string, RememberedCommand>();
+    for await (const { at, commands, events, version } of this.#commitsBack()) {
+      if (at < made || !isWanted()) break;
+      let behind = version - events.length;
+      for (const command of commands) {
+        behind += command.events;
+        if (!commandIds.has(command.id)) continue;
+        // Of two the first is the one that counts.
+        found.set(command.id, { ...command, version: behind, at });
       }
-      return known;
-    };
+      if (found.size === commandIds.size) break;
+    }
+    return found;
+  }
+
+  #commitsBack(): AsyncIterable<StoredCommit> {
+    const options = { timeout: LOAD_TIMEOUT };
+    return this.#store.readCommits?.(this.#id, options) ?? this.#loadAll();
+  }
+
+  // For stores that cannot read commits as they are wanted.
+  async *#loadAll(): AsyncGenerator<StoredCommit> {
+    const options = { schema: false, timeout: LOAD_TIMEOUT } as const;
+    const { commits } = await this.#store.load(this.#id, options);
+    yield* commits.toReversed();
   }
 
   /** What there is to be saved. */

@@ -23,6 +23,8 @@ export class Vigil implements Timed {
   deadline: number;
   readonly #options: VigilOptions;
   #pause = FIRST_LOOK;
+  #hurriedTo = Infinity;
+  #looking = false;
   #over = false;
 
   /** Begins to wait for the owner of an actor's shard. */
@@ -36,11 +38,12 @@ export class Vigil implements Timed {
     options.deadlines.add(this);
   }
 
-  /** Looks again in `ms` at the latest. */
+  /** Looks again in `ms` at the latest, also where it is looking just now. */
   hurry(ms: number): void {
     const { clock, deadlines } = this.#options;
     const at = clock.monotonic() + ms;
-    if (this.#over || this.deadline <= at) return;
+    this.#hurriedTo = at;
+    if (this.#over || this.#looking || this.deadline <= at) return;
     deadlines.remove(this);
     this.deadline = at;
     deadlines.add(this);
@@ -48,7 +51,12 @@ export class Vigil implements Timed {
 
   /** It was silent. */
   expire(): void {
-    this.#options.isLost().then((lost) => lost ? this.end() : this.#goOn());
+    this.#looking = true;
+    this.#options.isLost().then((lost) => {
+      this.#looking = false;
+      if (lost) this.end();
+      else this.#goOn();
+    });
   }
 
   /** No answer will come. */
@@ -67,7 +75,9 @@ export class Vigil implements Timed {
   #goOn(): void {
     if (this.#over) return;
     this.#pause = Math.min(this.#pause * 2, 1_000);
-    this.deadline = this.#options.clock.monotonic() + this.#pause;
+    const now = this.#options.clock.monotonic();
+    this.deadline = Math.min(now + this.#pause, Math.max(now, this.#hurriedTo));
+    this.#hurriedTo = Infinity;
     this.#options.deadlines.add(this);
   }
 }

@@ -11,10 +11,16 @@ import type { Connection, ConnectOptions } from "../nats/mod.ts";
 import type { ClusterManager } from "../cluster/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
 import { Asker } from "./_asker.ts";
+import type { EventBroadcaster } from "../bus/mod.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
 import type { Effects, EffectsStats } from "./_effects.ts";
-import { Host, type HostStats } from "./_host.ts";
+import {
+  type HandlerFailure,
+  Host,
+  type HostStats,
+  type QuarantinedActor,
+} from "./_host.ts";
 import type { Log } from "./log.ts";
 import { bulkOf, connectionOf, effectsOf, storeOf } from "./_opening.ts";
 import { inboxOf, ParkedCommands } from "./parked.ts";
@@ -62,6 +68,11 @@ export interface AetherOptions extends ConnectOptions {
   readonly parkAfter?: number;
   /** Who is told of what is worth telling; nobody by default. */
   readonly log?: Log;
+  /**
+   * Who is told when a handler on this node fails (`command_failed`), with what
+   * it threw, which no caller on another node gets to see; nobody by default.
+   */
+  readonly onError?: (failure: HandlerFailure) => void;
   /** Where time comes from; the process by default. For tests. */
   readonly clock?: Clock;
 }
@@ -107,6 +118,7 @@ export class Aether implements AsyncDisposable {
   readonly #host: Host;
   readonly #effects: Effects | undefined;
   readonly #cluster: Cluster | undefined;
+  readonly #bus: EventBroadcaster | undefined;
   readonly #opened: readonly (() => Promise<unknown>)[];
   #closing: Promise<void> | undefined;
 
@@ -117,6 +129,7 @@ export class Aether implements AsyncDisposable {
   private constructor(parts: {
     nodeId: string;
     store: EventStore & Partial<SnapshotStore>;
+    bus: EventBroadcaster | undefined;
     router: Router;
     host: Host;
     effects: Effects | undefined;
@@ -125,6 +138,7 @@ export class Aether implements AsyncDisposable {
   }) {
     this.nodeId = parts.nodeId;
     this.store = parts.store;
+    this.#bus = parts.bus;
     this.#router = parts.router;
     this.#host = parts.host;
     this.#effects = parts.effects;
@@ -153,7 +167,7 @@ export class Aether implements AsyncDisposable {
     try {
       const connection = await connectionOf(own, opened);
       const bulk = await bulkOf(own, connection, opened);
-      const store = await storeOf(own, connection, bulk, opened);
+      const { bus, store } = await storeOf(own, connection, bulk, opened);
       const effects = effectsOf(
         own,
         store,
@@ -166,9 +180,12 @@ export class Aether implements AsyncDisposable {
         clock,
         log,
         maxActivations: own.maxActivations,
+        onError: own.onError,
         alone: connection === undefined,
         relay: effects?.relay,
-        mustFence: (type, shard) => cluster?.mustFence(type, shard) ?? false,
+        ...(connection === undefined ? {} : {
+          tenure: (type: string, shard: number) => cluster!.tenure(type, shard),
+        }),
         refer: (...args) => router.refer(...args),
       });
       const cluster: Cluster | undefined = connection === undefined
@@ -198,6 +215,7 @@ export class Aether implements AsyncDisposable {
       const aether = new Aether({
         nodeId,
         store,
+        bus,
         router,
         host,
         effects,
@@ -232,6 +250,39 @@ export class Aether implements AsyncDisposable {
   }
 
   /**
+   * What shows the events that are stored, and notices, to those who subscribe:
+   * over the connection for long reads where there is one. Closed with the system.
+   *
+   * @throws {InvalidArgumentError} `invalid_argument`: without a connection, on a
+   * store that was given: the log behind it is not known here.
+   *
+   * @example Read all that was stored, then what comes
+   * ```ts
+   * import { Aether, defineActor } from "@flowmade/aether";
+   * import assert from "node:assert/strict";
+   *
+   * const Door = defineActor("door", {
+   *   state: () => ({}),
+   *   events: { Opened: (s) => s },
+   * }).commands({ open: () => ({ type: "Opened" }) }).queries({});
+   *
+   * await using aether = await Aether.start({ namespace: "house", actors: [Door] });
+   * await aether.actor(Door, "front").open();
+   * for await (const event of aether.bus.subscribe("house", { from: "beginning" })) {
+   *   assert.equal(event.eventType, "Opened");
+   *   break;
+   * }
+   * ```
+   */
+  get bus(): EventBroadcaster {
+    if (this.#bus !== undefined) return this.#bus;
+    throw new InvalidArgumentError(
+      "Cannot listen to a store that was given to Aether.start without a connection, as its log is " +
+        "not known here: make a bus of your own, new EventBus({ logs: [log] })",
+    );
+  }
+
+  /**
    * The nodes, the leader and the shard maps, for reading and for cordons;
    * undefined where everything runs in this process.
    */
@@ -252,6 +303,11 @@ export class Aether implements AsyncDisposable {
    */
   parked(): ParkedCommands {
     return new ParkedCommands(inboxOf(this.store, "parked commands"));
+  }
+
+  /** The actors of this node that cannot be replayed just now, and why. */
+  quarantined(): readonly QuarantinedActor[] {
+    return this.#host.quarantined();
   }
 
   /**
@@ -293,6 +349,7 @@ export interface AetherStats extends HostStats {
  * @internal
  */
 export type Own = AetherOptions & {
+  readonly onError: (failure: HandlerFailure) => void;
   readonly nodeId: string;
   readonly maxActivations: number;
   readonly parkAfter: number;
@@ -301,7 +358,7 @@ export type Own = AetherOptions & {
 };
 
 function readOptions(options: AetherOptions): Own {
-  const { log } = options;
+  const { log, onError } = options;
   checkNamespace(options.namespace);
   if (options.cluster !== undefined) checkNamespace(options.cluster);
   const { maxActivations = 10_000, nodeId = ulid() } = options;
@@ -326,6 +383,11 @@ function readOptions(options: AetherOptions): Own {
     log: (entry) => {
       try {
         log?.(entry);
+      } catch { /* theirs */ }
+    },
+    onError: (failure) => {
+      try {
+        onError?.(failure);
       } catch { /* theirs */ }
     },
   };

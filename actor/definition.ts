@@ -14,6 +14,8 @@ import {
 } from "../event/mod.ts";
 import type { CommandContext, QueryContext } from "./context.ts";
 import { checkName } from "./_names.ts";
+import { type Checked, eventHandlerOf } from "./schema.ts";
+import type { Upcaster } from "./upcast.ts";
 
 /** All types an actor is made of, gathered in one parameter. */
 export interface ActorShape {
@@ -81,25 +83,45 @@ export type QueryHandlers<State> = Readonly<
   Record<string, (state: State, input: never, ctx: QueryContext) => unknown>
 >;
 
-/** The second parameter of each handler: an event's data, a command's input. */
-export type InputsOf<Handlers> = {
-  [Name in keyof Handlers]: Handlers[Name] extends (
+/** What goes into a handler: its second parameter, or what its schema takes. */
+export type InputOf<Handler> = "~input" extends keyof Handler
+  ? Handler extends Checked<infer Input> ? Input : never
+  : Handler extends (
     state: never,
     input: infer Input,
     ...rest: never[]
   ) => unknown ? Input
-    : never;
+  : never;
+
+/** What goes into each handler: an event's data, a command's input. */
+export type InputsOf<Handlers> = {
+  [Name in keyof Handlers]: InputOf<Handlers[Name]>;
 };
 
 /** What the handlers of queries take and give. */
 export type QueriesOf<Handlers> = {
   [Name in keyof Handlers]: Handlers[Name] extends (
     state: never,
-    input: infer Input,
+    input: never,
     ...rest: never[]
-  ) => infer Output ? QueryShape<Input, Awaited<Output>>
+  ) => infer Output ? QueryShape<InputOf<Handlers[Name]>, Awaited<Output>>
     : never;
 };
+
+/** A shape with further events. */
+export interface WithEvents<Shape extends ActorShape, Handlers>
+  extends ActorShape {
+  /** As before. */
+  readonly type: Shape["type"];
+  /** As before. */
+  readonly state: Shape["state"];
+  /** As before, and the new ones. */
+  readonly events: Shape["events"] & InputsOf<Handlers>;
+  /** As before. */
+  readonly commands: Shape["commands"];
+  /** As before. */
+  readonly queries: Shape["queries"];
+}
 
 /** A shape with further commands. */
 export interface WithCommands<Shape extends ActorShape, Handlers>
@@ -153,6 +175,19 @@ export interface ActorSpec<State, Handlers> extends ActorOptions {
   readonly state: () => State;
   /** One handler for each event: pure, `(state, data) => state`; what it returns is frozen. */
   readonly events: Handlers;
+  /**
+   * One for each event that is stored under a name or in a shape of the past:
+   * `(data, event) => ({ type, data })`. Without one, a name that has no handler
+   * puts the actor into quarantine.
+   */
+  readonly upcast?: Readonly<Record<string, Upcaster>>;
+}
+
+/** What {@link defineActor} takes where the events come later. */
+export interface EventlessSpec<State>
+  extends Omit<ActorSpec<State, never>, "events"> {
+  /** None yet; see {@link ActorDefinition.events}. */
+  readonly events?: undefined;
 }
 
 /** A handler as the runtime calls it, its types erased. */
@@ -172,6 +207,8 @@ export interface AnyActor {
   readonly initial: () => unknown;
   /** Event handlers by name. */
   readonly eventHandlers: ReadonlyMap<string, AnyHandler>;
+  /** Upcasters by the name an event is stored under. */
+  readonly upcasters: ReadonlyMap<string, Upcaster>;
   /** Command handlers by name. */
   readonly commandHandlers: ReadonlyMap<string, AnyHandler>;
   /** Query handlers by name. */
@@ -182,6 +219,16 @@ export interface AnyActor {
 export interface ActorDefinition<Shape extends ActorShape> extends AnyActor {
   /** The type's name, such as `account`. */
   readonly type: Shape["type"];
+  /**
+   * Adds events, as those of {@link defineActor}. Here the state's type is known,
+   * so a handler in {@link checked} needs no annotation.
+   *
+   * @returns A new definition; this one stays as it is.
+   * @throws {InvalidArgumentError} `invalid_argument`: a name is taken or breaks the rule.
+   */
+  events<Handlers extends EventHandlers<Shape["state"]>>(
+    handlers: Handlers,
+  ): ActorDefinition<WithEvents<Shape, Handlers>>;
   /**
    * Adds commands. Each handler is `(state, input, ctx) => event | events | []`,
    * may be async, and throws `Rejected` to refuse.
@@ -259,7 +306,24 @@ export function defineActor<
 >(
   type: Type,
   spec: ActorSpec<State, Handlers>,
-): ActorDefinition<NewShape<Type, State, Handlers>> {
+): ActorDefinition<NewShape<Type, State, Handlers>>;
+/**
+ * Begins the definition of an actor type whose events come next.
+ *
+ * @param type As above.
+ * @param spec As above, without `events`.
+ * @returns A frozen definition, to be given events, commands and queries.
+ * @throws {InvalidArgumentError} `invalid_argument`: a name or an option breaks
+ * its rule.
+ */
+export function defineActor<const Type extends string, State>(
+  type: Type,
+  spec: EventlessSpec<State>,
+): ActorDefinition<NewShape<Type, State, Record<never, never>>>;
+export function defineActor(
+  type: string,
+  spec: ActorSpec<unknown, unknown> | EventlessSpec<unknown>,
+): unknown {
   checkActorType(type);
   if (typeof spec.state !== "function") {
     throw new InvalidArgumentError(
@@ -281,17 +345,23 @@ export function defineActor<
       ),
     }),
     initial: spec.state,
-    eventHandlers: collect(type, "event", new Map(), spec.events, new Map()),
+    eventHandlers: collectEvents(type, new Map(), spec.events),
+    upcasters: collect(type, "upcaster", new Map(), spec.upcast, new Map()),
     commandHandlers: new Map(),
     queryHandlers: new Map(),
-  }) as unknown as ActorDefinition<NewShape<Type, State, Handlers>>;
+  });
 }
 
 function build(parts: AnyActor): unknown {
-  const { type, commandHandlers, queryHandlers } = parts;
+  const { type, commandHandlers, eventHandlers, queryHandlers } = parts;
   return Object.freeze({
     ...parts,
-    commands: (handlers: Record<string, unknown>) =>
+    events: (handlers: unknown) =>
+      build({
+        ...parts,
+        eventHandlers: collectEvents(type, eventHandlers, handlers),
+      }),
+    commands: (handlers: unknown) =>
       build({
         ...parts,
         commandHandlers: collect(
@@ -302,7 +372,7 @@ function build(parts: AnyActor): unknown {
           queryHandlers,
         ),
       }),
-    queries: (handlers: Record<string, unknown>) =>
+    queries: (handlers: unknown) =>
       build({
         ...parts,
         queryHandlers: collect(
@@ -316,19 +386,34 @@ function build(parts: AnyActor): unknown {
   });
 }
 
-function collect(
+function collectEvents(
+  type: string,
+  known: ReadonlyMap<string, AnyHandler>,
+  handlers: unknown,
+): ReadonlyMap<string, AnyHandler> {
+  const all = collect<AnyHandler>(type, "event", known, handlers, new Map());
+  return new Map(
+    [...all].map(([name, apply]) => [name, eventHandlerOf(apply)]),
+  );
+}
+
+function collect<Handler>(
   type: string,
   what: string,
-  known: ReadonlyMap<string, AnyHandler>,
-  handlers: Record<string, unknown>,
-  others: ReadonlyMap<string, AnyHandler>,
-): ReadonlyMap<string, AnyHandler> {
+  known: ReadonlyMap<string, Handler>,
+  handlers: unknown,
+  others: ReadonlyMap<string, Handler>,
+): ReadonlyMap<string, Handler> {
   const all = new Map(known);
   for (const [name, handler] of Object.entries(handlers ?? {})) {
     checkName(type, what, name);
     if (all.has(name) || others.has(name)) {
       throw new InvalidArgumentError(
-        `Cannot define actor "${type}" as commands and queries share one set of names: "${name}" comes twice`,
+        `Cannot define actor "${type}" as ${
+          what === "event"
+            ? "an event has one handler"
+            : "commands and queries share one set of names"
+        }: "${name}" comes twice`,
       );
     }
     if (typeof handler !== "function") {
@@ -336,7 +421,7 @@ function collect(
         `Cannot define actor "${type}" as ${what} "${name}" is a function: got ${typeof handler}`,
       );
     }
-    all.set(name, handler as AnyHandler);
+    all.set(name, handler as Handler);
   }
   return all;
 }

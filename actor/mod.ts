@@ -35,12 +35,22 @@
 export { Aether, type AetherOptions, type AetherStats } from "./aether.ts";
 export type { EffectsStats } from "./_effects.ts";
 export type { IntakeStats } from "./_intake.ts";
-export type { HostStats } from "./_host.ts";
+export type { HandlerFailure, HostStats, QuarantinedActor } from "./_host.ts";
 export * from "./context.ts";
 export * from "./definition.ts";
 export * from "./effects.ts";
 export * from "./log.ts";
 export { ParkedCommands, type ParkedCommandsChoice } from "./parked.ts";
+export {
+  type Checked,
+  checked,
+  type SchemaInput,
+  type SchemaIssue,
+  type SchemaOutput,
+  type SchemaResult,
+  type StandardSchema,
+} from "./schema.ts";
+export * from "./upcast.ts";
 export {
   type ActorRef,
   type AskOptions,
@@ -51,4 +61,5 @@ export {
 
 // Words of other rooms that the options and results above are made of.
 export type * from "../store/mod.ts";
+export type * from "../bus/mod.ts";
 export type { ConnectOptions } from "../nats/mod.ts";

@@ -24,7 +24,7 @@ const NOT_MEASURED = [
   "memory, and processor time beside wall time",
   "cold disks: what is read was written a moment ago",
   "other payloads than events of about 200 bytes of data, and large states in snapshots",
-  "the bus, subscriptions, several nodes, fail-over",
+  "durable subscriptions, fail-over",
   "Deno's own transport; both runtimes use @nats-io/transport-node",
   "macOS and Windows",
 ];

@@ -29,7 +29,15 @@ const HELP = `Runs the benches under Deno and Bun and writes bench/RESULTS.md.
 A part of the benches or of the data, or fewer than 3 rounds, is printed and not
 written.`;
 
-const BENCHES = ["append", "replay", "activate", "command", "hot_actor"];
+const BENCHES = [
+  "append",
+  "replay",
+  "activate",
+  "command",
+  "hot_actor",
+  "bus",
+  "memory",
+];
 /** Fewer rounds are for trying the benches, not for results. */
 const ROUNDS_WRITTEN = 3;
 const BENCH_TIMEOUT = 30 * 60_000;

@@ -11,6 +11,7 @@
  * @module
  */
 import { jetstream } from "@nats-io/jetstream";
+import type { Msg } from "@nats-io/nats-core";
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -110,13 +111,18 @@ async function live(arena: Arena, subscribers: number): Promise<void> {
       "raw, callback",
       () => rawCallbacks(arena.raw, burst.subject, subscribers),
     ),
+    contestant(
+      "raw, for await, place read",
+      () => rawCrowd(arena.raw, burst.subject, subscribers, readPlace),
+    ),
     contestant("Aether", () => ownCrowd(arena.own, namespace, subscribers)),
   ], { ...options, warmUp: 2_000 });
   await stop();
-  const [iterator, callback, own] = results;
+  const [iterator, callback, placed, own] = results;
   const what = `live, ${subscribers} subscriber${subscribers > 1 ? "s" : ""}`;
   tables.push(throughputTable(what, "deliveries/s", results, own!));
   ratios[`${what} ÷ raw, callback`] = ratio(own!, callback!);
+  ratios[`${what} ÷ raw, place read`] = ratio(own!, placed!);
   goals.push({
     name: `${what} ÷ raw core NATS`,
     ratio: ratio(own!, iterator!),
@@ -144,6 +150,7 @@ async function rawCrowd(
   nc: Connection,
   subject: string,
   size: number,
+  look: (msg: Msg) => void = () => {},
 ): Promise<Crowd> {
   const { count, got } = counter();
   const subscriptions = Array.from(
@@ -154,12 +161,20 @@ async function rawCrowd(
     void (async () => {
       for await (const msg of subscription) {
         JSON.parse(msg.string());
+        look(msg);
         count();
       }
     })();
   }
   await nc.flush();
   return { got, close: () => closeAll(nc, subscriptions) };
+}
+
+/** What a plain client has to look at, if it is to see that something is missing. */
+function readPlace(msg: Msg): void {
+  if (!(Number(msg.headers?.get("Nats-Sequence")) > 0)) {
+    throw new Error("A message without its place");
+  }
 }
 
 async function rawCallbacks(
@@ -406,7 +421,8 @@ printReport({
   tables,
   notes: [
     "Every side parses the JSON of each message; Aether also checks that it is the event of its subject, " +
-    "its data and its place in the sequence. The publisher of the live rows is another process on the " +
+    'its data and its place in the sequence, which of the raw rows only "place read" looks at; the ' +
+    "goal is measured by the one that does not. The publisher of the live rows is another process on the " +
     "same machine. Not measured: several servers, networks, subscribers in several processes.",
   ],
 });

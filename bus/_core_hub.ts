@@ -3,22 +3,19 @@
  * of them want arrives once, is taken apart once, and each gets a copy of its own.
  */
 import type { Msg, Subscription } from "@nats-io/nats-core";
-import { RawHeaders } from "../nats/mod.ts";
-import type { Connection } from "../nats/mod.ts";
+import { type Connection, Received } from "../nats/mod.ts";
 import type { BusEvent } from "./types.ts";
 
 /** A message that has arrived, for all who want it. */
-export class Arrival {
-  readonly msg: Msg;
-  /** Read once. */
-  readonly headers: RawHeaders;
+export class Arrival extends Received {
+  /** Its place in its namespace's log, as soon as that is known; 0 for a notice. */
+  sequence = 0;
   #decoded: readonly BusEvent[] | undefined;
   #problem: unknown;
   #sharers: number;
 
   constructor(msg: Msg, sharers: number) {
-    this.msg = msg;
-    this.headers = RawHeaders.of(msg);
+    super(msg);
     this.#sharers = sharers;
   }
 
@@ -28,13 +25,13 @@ export class Arrival {
    * @param decode Does it, the first time.
    * @throws What decoding throws.
    */
-  events(decode: () => BusEvent[]): BusEvent[] {
+  events(decode: (arrival: Arrival) => BusEvent[]): BusEvent[] {
+    // A lone listener needs no copy.
+    if (this.#sharers === 1) return decode(this);
     if (this.#decoded === undefined) {
       if (this.#problem !== undefined) throw this.#problem;
       try {
-        const events = decode();
-        if (this.#sharers === 1) return events;
-        this.#decoded = events;
+        this.#decoded = decode(this);
       } catch (error) {
         this.#problem = error;
         throw error;

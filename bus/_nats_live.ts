@@ -6,7 +6,6 @@
  * asked of its leader: what should have come and has not is told as a gap.
  */
 import {
-  type ActorAddress,
   type AetherError,
   arrivalNamespace,
   type CancelTimer,
@@ -39,7 +38,7 @@ import type { BusEvent } from "./types.ts";
 interface Watched {
   readonly namespace: string;
   readonly stream: string;
-  readonly subjectOf: (address: ActorAddress) => string;
+  readonly decode: (arrival: Arrival) => BusEvent[];
   watch: LiveWatch;
   /** When its stream was made; absent while that is not known. */
   created: unknown;
@@ -183,9 +182,8 @@ export class NatsLiveFeed implements Feed {
   }
 
   #stored(arrival: Arrival): void {
-    const { headers, msg } = arrival;
-    const { data, subject } = msg;
-    const sequence = Number(headers.last("Nats-Sequence"));
+    const { headers, subject } = arrival;
+    const sequence = Number(headers.added("Nats-Sequence"));
     let watched: Watched;
     try {
       watched = this.#watched(
@@ -193,7 +191,7 @@ export class NatsLiveFeed implements Feed {
       );
       if (
         !Number.isSafeInteger(sequence) || sequence < 1 ||
-        headers.last("Nats-Stream") !== watched.stream
+        headers.added("Nats-Stream") !== watched.stream
       ) {
         throw new CorruptLogError(
           `it was not republished by ${watched.stream}`,
@@ -203,7 +201,7 @@ export class NatsLiveFeed implements Feed {
       return this.#monitor.refuse(brokenMessage({ subject, sequence }, cause));
     }
     const previous = this.#plan.filter.isNarrow
-      ? Number(headers.last("Nats-Last-Sequence"))
+      ? Number(headers.added("Nats-Last-Sequence"))
       : 0;
     const { late, missed } = watched.watch.arrived(sequence, previous);
     if (late) {
@@ -211,34 +209,25 @@ export class NatsLiveFeed implements Feed {
       return;
     }
     if (missed !== undefined) this.#tell(watched, missed);
-    const message = { subject, sequence, headers, data };
+    arrival.sequence = sequence;
     try {
-      const events = arrival.events(() => {
-        const { codec } = this.#context;
-        const { namespace, subjectOf } = watched;
-        const { events } = decodeCommitEvents(codec, message, subjectOf);
-        return named(events, namespace);
-      });
-      this.#put(events, data.length + headers.text.length);
+      this.#put(arrival.events(watched.decode), arrival.size);
     } catch (cause) {
-      this.#monitor.refuse(brokenMessage(message, cause));
+      this.#monitor.refuse(brokenMessage(arrival, cause));
     }
   }
 
   #notice(arrival: Arrival): void {
-    const { headers, msg } = arrival;
-    const { data, subject } = msg;
     try {
       const events = arrival.events(() => {
         const namespace = this.#plan.isPattern
-          ? arrivalNamespace(subject)
+          ? arrivalNamespace(arrival.subject)
           : this.#plan.pattern;
-        const { codec } = this.#context;
-        return decodeNotice(codec, namespace, { subject, data, headers });
+        return decodeNotice(this.#context.codec, namespace, arrival);
       });
-      this.#put(events, data.length + headers.text.length);
+      this.#put(events, arrival.size);
     } catch (cause) {
-      this.#monitor.refuse(brokenMessage({ subject, sequence: 0 }, cause));
+      this.#monitor.refuse(brokenMessage(arrival, cause));
     }
   }
 
@@ -253,10 +242,13 @@ export class NatsLiveFeed implements Feed {
   #watched(namespace: string): Watched {
     let watched = this.#namespaces.get(namespace);
     if (watched === undefined) {
+      const { codec } = this.#context;
+      const { bus } = subjectsOf(namespace);
       watched = {
         namespace,
         stream: streamNames(namespace).events,
-        subjectOf: subjectsOf(namespace).bus,
+        decode: (arrival) =>
+          named(decodeCommitEvents(codec, arrival, bus).events, namespace),
         watch: new LiveWatch(this.#plan.filter.isNarrow),
         created: undefined,
         checking: false,

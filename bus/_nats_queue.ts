@@ -5,7 +5,6 @@
  * the server is made again where it had got to, as far as is known here.
  */
 import { type CancelTimer, MisconfiguredError } from "../event/mod.ts";
-import { RawHeaders } from "../nats/mod.ts";
 import type { Work, WorkQueue } from "./_competing.ts";
 import { readerStart } from "./_cursor.ts";
 import type { Monitor } from "./_feed.ts";
@@ -85,12 +84,10 @@ export class NatsQueue implements WorkQueue {
     const held = this.#waiting.shift();
     if (held === undefined) return undefined;
     this.#taken.add(held);
-    const { attempt, at, data, msg, sequence } = held.pulled;
-    const { subject } = msg;
-    const headers = RawHeaders.of(msg);
+    const message = held.pulled;
     return {
-      message: { subject, sequence, headers, data, at },
-      attempt,
+      message,
+      attempt: message.attempt,
       done: () => this.#settle(held, "+ACK"),
       again: (delay) =>
         this.#settle(held, `-NAK {"delay":${Math.round(delay * 1e6)}}`),

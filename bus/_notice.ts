@@ -3,6 +3,7 @@ import {
   checkNamespace,
   CommitHeader,
   CorruptLogError,
+  decodeWith,
   type Event,
   type EventCodec,
   parseActorId,
@@ -15,6 +16,8 @@ export interface NoticeMessage {
   readonly subject: string;
   readonly headers: { get(name: string): string };
   readonly data: Uint8Array;
+  /** The body as text, where that is at hand. */
+  readonly text?: string | undefined;
 }
 
 /**
@@ -48,7 +51,7 @@ export function decodeNotice(
 ): BusEvent[] {
   const subjects = subjectsOf(namespace);
   const contentType = message.headers.get(CommitHeader.contentType);
-  return codec.decode(contentType, message.data).map((event) => {
+  return decodeWith(codec, contentType, message).map((event) => {
     if (subjects.note(parseActorId(event.actorId)) !== message.subject) {
       throw new CorruptLogError(
         `it holds an event of ${JSON.stringify(event.actorId)}`,

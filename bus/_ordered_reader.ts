@@ -23,7 +23,7 @@ import {
   streamNames,
   ulid,
 } from "../event/mod.ts";
-import { type Deadline, RawHeaders } from "../nats/mod.ts";
+import type { Deadline } from "../nats/mod.ts";
 import type { LogReader, ReaderStart } from "./_cursor.ts";
 import type { Monitor } from "./_feed.ts";
 import {
@@ -127,9 +127,7 @@ export class OrderedReader implements LogReader {
       this.#head = 0;
     }
     this.#session?.puller.release(pulled);
-    const { at, data, msg, sequence } = pulled;
-    const { subject } = msg;
-    return { subject, sequence, headers: RawHeaders.of(msg), data, at };
+    return pulled;
   }
 
   async wait(): Promise<void> {

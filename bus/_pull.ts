@@ -9,8 +9,8 @@
  * {@link https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-15.md | ADR-15}.
  */
 import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core";
-import type { CancelTimer } from "../event/mod.ts";
-import { RawHeaders } from "../nats/mod.ts";
+import type { CancelTimer, LoggedMessage } from "../event/mod.ts";
+import { RawHeaders, Received } from "../nats/mod.ts";
 import type { BusContext } from "./_nats.ts";
 
 /** Where a message stands, read from its reply subject. */
@@ -26,10 +26,19 @@ export interface Delivered {
 }
 
 /** A message of a consumer. */
-export interface Pulled extends Delivered {
-  readonly msg: Msg;
-  /** Its body: the client cuts it out anew each time it is asked. */
-  readonly data: Uint8Array;
+export class Pulled extends Received implements Delivered, LoggedMessage {
+  readonly sequence: number;
+  readonly number: number;
+  readonly attempt: number;
+  readonly at: number;
+
+  constructor(msg: Msg, delivered: Delivered) {
+    super(msg);
+    this.sequence = delivered.sequence;
+    this.number = delivered.number;
+    this.attempt = delivered.attempt;
+    this.at = delivered.at;
+  }
 }
 
 /** What is done with what comes. */
@@ -110,9 +119,9 @@ export class Puller {
   }
 
   /** Says that a message was used up. */
-  release({ data }: Pulled): void {
+  release({ size }: Pulled): void {
     this.#held--;
-    this.#heldBytes -= data.length + OVERHEAD;
+    this.#heldBytes -= size + OVERHEAD;
     this.#refill();
   }
 
@@ -148,16 +157,16 @@ export class Puller {
     this.#heard = true;
     const { reply = "" } = msg;
     if (reply.startsWith("$JS.ACK.")) {
-      const { data } = msg;
-      const size = data.length + OVERHEAD;
-      this.#held++;
-      this.#heldBytes += size;
-      this.#account(size);
       if (this.#prefix === "" || !reply.startsWith(this.#prefix)) {
         this.#prefix = prefixOf(reply);
       }
       const delivered = deliveredOf(reply, this.#prefix.length);
-      this.#handlers.onMessage({ msg, data, ...delivered });
+      const pulled = new Pulled(msg, delivered);
+      const size = pulled.size + OVERHEAD;
+      this.#held++;
+      this.#heldBytes += size;
+      this.#account(size);
+      this.#handlers.onMessage(pulled);
       return;
     }
     const headers = RawHeaders.of(msg);
@@ -275,8 +284,8 @@ function lineOf(headers: RawHeaders): string {
 }
 
 const NANOSECONDS = 1_000_000;
-/** Bytes of subject, reply and headers of a commit, about: to know them costs more than it is worth. */
-const OVERHEAD = 512;
+/** Bytes of subject and reply, about: to know them costs more than it is worth. */
+const OVERHEAD = 128;
 /** Milliseconds a pull stays open. */
 const EXPIRES = 30_000;
 /** Milliseconds between two signs of life. */

@@ -7,7 +7,9 @@
  * middle leaves a map, and the next one compares again.
  *
  * - A shard without owner, or whose owner is gone, is given away at once. The
- *   latter is *seized*: the former owner may not know.
+ *   latter is *seized*: the former owner may not know. That is remembered when the
+ *   shard is handed over later: what its next owner never touched, an append of the
+ *   one before may still reach.
  * - A shard that is to move is asked for, again and again with each probe, until
  *   its owner says that it has released it. Then it is given away in the next
  *   generation. After five seconds it is seized.
@@ -52,6 +54,8 @@ export interface AllocatorOptions {
   poke(run: string): void;
   /** These are the nodes now. */
   roster(nodes: readonly NodeInfo[]): void;
+  /** What this node itself has released, for this leader or one before. */
+  ownReleased(): ShardList;
 }
 
 interface Order {
@@ -69,6 +73,7 @@ export class Allocator {
   /** What nodes have released: generations by `family/shard`. */
   readonly #released = new Map<string, number>();
   readonly #gone = new Set<string>();
+  readonly #burying = new Set<string>();
   #roster: readonly NodeRecord[] | undefined;
   #rosterAge = 0;
   #epoch: number | undefined;
@@ -118,17 +123,40 @@ export class Allocator {
     this.compare();
   }
 
-  /** A node is dead: its record is removed, and then what it had is given away. */
-  async bury(node: NodeInfo): Promise<void> {
-    if (this.#epoch === undefined || this.#gone.has(node.run)) return;
-    const { discovery, log } = this.#options;
-    if (!await discovery.evict(node)) return;
-    this.#gone.add(node.run);
+  /**
+   * A node is dead: its record is removed, and then what it had is given away.
+   *
+   * No boundary guards records: so the leader proves first that it leads. One that
+   * was cut off, with a witness or two, takes the others for dead until the moment
+   * it is back.
+   *
+   * @param known Something was written at that revision by or about this life of it.
+   */
+  async bury(node: NodeInfo, known: number): Promise<void> {
+    const epoch = this.#epoch;
+    const { run } = node;
+    if (epoch === undefined || this.#gone.has(run)) return;
+    if (this.#burying.has(run)) return;
+    this.#burying.add(run);
+    const { discovery, election, log } = this.#options;
+    const { clock } = this.#ports;
+    const began = clock.monotonic();
+    // Found dead again, should it be so, it is as soon as the log can be reached.
+    const isWanted = () =>
+      this.#epoch === epoch && clock.monotonic() - began < FRESH;
+    try {
+      if (!await election.prove() || !isWanted()) return;
+      if (!await discovery.evict(node, known, isWanted)) return;
+      if (this.#epoch !== epoch) return;
+    } finally {
+      this.#burying.delete(run);
+    }
+    this.#gone.add(run);
     log({
       level: "warn",
       message: "a node is dead",
       dead: node.node,
-      run: node.run,
+      run,
     });
     this.nodesChanged();
   }
@@ -150,6 +178,11 @@ export class Allocator {
 
   /** What a node says that it has released and not been given back. */
   released(list: ShardList): void {
+    if (this.#note(list)) this.compare();
+  }
+
+  /** Whether it is news. */
+  #note(list: ShardList): boolean {
     let isNews = false;
     for (const [family, shards] of Object.entries(list)) {
       for (const [shard, generation] of shards) {
@@ -164,7 +197,7 @@ export class Allocator {
         isNews = true;
       }
     }
-    if (isNews) this.compare();
+    return isNews;
   }
 
   /** Compares what is with what should be, and makes it so. */
@@ -199,6 +232,11 @@ export class Allocator {
 
   async #compare(epoch: number): Promise<void> {
     const { discovery, election, shards } = this.#options;
+    // A plan starts from the map that it replaces, and not from an older one.
+    if (shards.revision < (election.boundary ?? 0)) {
+      await shards.refresh();
+      if (shards.revision < (election.boundary ?? 0)) return this.#soon();
+    }
     const age = this.#rosterAge;
     const roster = this.#roster ?? await discovery.list();
     if (election.epoch !== epoch) return;
@@ -206,6 +244,7 @@ export class Allocator {
     if (age === this.#rosterAge) this.#roster = roster;
     if (!await this.#writeNodes(roster)) return this.#redo();
     this.#options.roster(roster);
+    this.#note(this.#options.ownReleased());
     const families = new Set([
       ...shards.families,
       ...roster.flatMap(({ hosts }) => hosts),
@@ -230,6 +269,13 @@ export class Allocator {
   async #redo(): Promise<void> {
     // Something is in the log that this leader did not know of.
     await this.#options.shards.refresh();
+    await this.#soon();
+  }
+
+  /** Compares again: what was read was not enough, or out of the past. */
+  async #soon(): Promise<void> {
+    const { clock } = this.#ports;
+    await new Promise<void>((resolve) => clock.timer(AGAIN, resolve));
     this.nodesChanged();
   }
 
@@ -254,7 +300,8 @@ export class Allocator {
     for (const [run, node] of map.runs) {
       if (roster.some((record) => record.run === run)) continue;
       if (this.#gone.has(run)) continue;
-      if (!await this.#options.discovery.isGone(node, run)) return false;
+      const { discovery } = this.#options;
+      if (!await discovery.isGone(node, run, map.revision)) return false;
       this.#gone.add(run);
     }
     return true;
@@ -282,21 +329,21 @@ export class Allocator {
       const entry = map.at(shard);
       const { generation, node, run } = entry;
       const to = wanted === undefined ? undefined : byName.get(wanted);
-      const give = (seized: boolean, late: readonly string[] = NOBODY) =>
+      const give = (fence: number, late?: readonly string[]) =>
         changes.set(shard, {
           node: to?.node,
           run: to?.run ?? "",
           generation: generation + 1,
-          seized,
-          late,
+          fence,
+          ...(late === undefined ? {} : { late }),
         });
       // What it has left undone, and what it may not have known was left to it.
-      const lates = () => [...entry.late, run].slice(-MOST_LATE);
+      const lates = () => [...entry.late ?? [], run].slice(-MOST_LATE);
       const key = `${map.family}/${shard}`;
       if (node === undefined) {
-        if (to !== undefined) give(entry.seized, entry.late);
-      } else if (!runs.has(run)) give(true, lates());
-      else if (this.#released.get(key) === generation) give(false);
+        if (to !== undefined) give(entry.fence, entry.late);
+      } else if (!runs.has(run)) give(generation + 1, lates());
+      else if (this.#released.get(key) === generation) give(entry.fence);
       else if (to?.run === run) this.#orders.delete(key);
       else {
         const order = this.#orders.get(key);
@@ -304,7 +351,7 @@ export class Allocator {
           this.#orders.set(key, { run, generation, since: now });
           poked.add(run);
           this.#later(OVERDUE + 50);
-        } else if (now - order.since >= OVERDUE) give(true, lates());
+        } else if (now - order.since >= OVERDUE) give(generation + 1, lates());
       }
     }
     return changes;
@@ -321,11 +368,14 @@ export class Allocator {
   }
 }
 
-const NOBODY: readonly string[] = Object.freeze([]);
 /** So many former owners in a row are remembered. */
 const MOST_LATE = 8;
 /** Milliseconds between two looks at the nodes. */
 const POLL = 5_000;
+/** Milliseconds for which a verdict counts. */
+export const FRESH = 500;
+/** Milliseconds until the log is read again. */
+const AGAIN = 20;
 /** Milliseconds until it is tried again. */
 const RETRY = 200;
 /** Milliseconds after which a shard that was asked for is seized. */

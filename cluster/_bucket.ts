@@ -67,6 +67,9 @@ function configOf({ mirror, prefix, stream }: Bucket, replicas: number) {
     retention: "limits",
     discard: "new",
     max_msgs_per_subject: 1,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_age: 0,
     duplicate_window: 100_000_000,
     allow_direct: false,
     allow_msg_ttl: true,
@@ -111,11 +114,17 @@ function check(
   found: Record<string, unknown>,
 ): void {
   const rules: [string, (value: unknown) => boolean][] = [
+    ["subjects", (value) => String(value) === String(wanted.subjects)],
     ["storage", (value) => value === "file"],
+    ["persist_mode", (value) => value !== "async"],
+    ["retention", (value) => value === "limits"],
     ["max_msgs_per_subject", (value) => value === 1],
     ["allow_direct", (value) => value !== true],
     ["allow_msg_ttl", (value) => value === true],
+    // Whatever a limit removes counts as never written.
     ["max_age", (value) => Number(value ?? 0) === 0],
+    ["max_msgs", (value) => Number(value ?? -1) === -1],
+    ["max_bytes", (value) => Number(value ?? -1) === -1],
     [
       "republish",
       (value) =>
@@ -125,7 +134,7 @@ function check(
   ];
   for (const [field, isRight] of rules) {
     if (isRight(found[field])) continue;
-    const needed = (wanted as Record<string, unknown>)[field] ?? 0;
+    const needed = (wanted as Record<string, unknown>)[field] ?? "default";
     throw new MisconfiguredError(
       `Cannot use bucket ${stream} as its ${field} breaks a promise: found ${
         JSON.stringify(found[field]) ?? "nothing"

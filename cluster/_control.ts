@@ -42,6 +42,8 @@ export interface WriteOptions {
   readonly ttl?: number;
   /** Milliseconds until it gives up; 2,000 by default. */
   readonly timeout?: number;
+  /** Whether it is still to be written, looked at before each attempt; always by default. */
+  readonly isWanted?: () => boolean;
 }
 
 /** The control log of a cluster, read from its leader and written with care. */
@@ -81,7 +83,8 @@ export class Control {
   /**
    * Writes a value, or with `undefined` removes it.
    *
-   * @returns Its revision; undefined where the log was not as expected.
+   * @returns Its revision; undefined where the log was not as expected, or where
+   * it was not wanted any more.
    * @throws {StoreUnavailableError} `store_unavailable`: it could not be known.
    */
   async write(
@@ -90,14 +93,15 @@ export class Control {
     options: WriteOptions,
   ): Promise<number | undefined> {
     const { clock, newId } = this.#ports;
-    const { boundary = key, epoch = 0, expected, timeout = 2_000, ttl } =
+    const { boundary = key, epoch = 0, expected, isWanted, timeout, ttl } =
       options;
     const write = newId();
     const body = JSON.stringify({ write, epoch, value });
     const removes = value === undefined;
-    const until = clock.monotonic() + timeout;
+    const until = clock.monotonic() + (timeout ?? 2_000);
     let refusals = 0;
     for (let pause = 10;; pause = Math.min(pause * 2, 250)) {
+      if (isWanted?.() === false) return undefined;
       const left = () => Math.max(1, until - clock.monotonic());
       let problem: unknown;
       try {

@@ -23,8 +23,8 @@ export interface CustodyOptions {
 
 interface Held {
   readonly generation: number;
-  readonly seized: boolean;
-  readonly late: readonly string[];
+  readonly fence: number;
+  readonly late: readonly string[] | undefined;
   /** Undefined as long as it is served. */
   state: "releasing" | "released" | undefined;
 }
@@ -52,14 +52,14 @@ export class Custody {
     const before = this.#held.get(family);
     const held = new Map<number, Held>();
     for (let shard = 0; shard < 256; shard++) {
-      const { generation, late, node, run, seized } = map.at(shard);
+      const { fence, generation, late, node, run } = map.at(shard);
       if (node === undefined || run !== this.#run) continue;
       const same = before?.get(shard);
       held.set(
         shard,
         same?.generation === generation
           ? same
-          : { generation, seized, late, state: undefined },
+          : { generation, fence, late, state: undefined },
       );
     }
     this.#held.set(family, held);
@@ -69,8 +69,7 @@ export class Custody {
   get(family: string, shard: number): HeldShard | undefined {
     const held = this.#held.get(family)?.get(shard);
     if (held === undefined || held.state !== undefined) return undefined;
-    const { generation, late, seized } = held;
-    return { ...typeOf(family), shard, generation, seized, late };
+    return heldShard(family, shard, held);
   }
 
   /** How many shards the map gives to this node. */
@@ -89,14 +88,12 @@ export class Custody {
         // Asked again, as by the next leader, it is said again.
         if (held.state === "released") this.#options.onReleased();
         if (held.state !== undefined) continue;
-        const { late, seized } = held;
         held.state = "releasing";
         const done = () => {
           held.state = "released";
           this.#options.onReleased();
         };
-        const place = { ...typeOf(family), shard };
-        const releasing = { ...place, generation, seized, late };
+        const releasing = heldShard(family, shard, held);
         // Whatever goes wrong, thrown at once or later, it is not served any more.
         (async () => await this.#options.release(releasing))()
           .then(done, done);
@@ -115,4 +112,14 @@ export class Custody {
     }
     return list;
   }
+}
+
+function heldShard(
+  family: string,
+  shard: number,
+  { fence, generation, late }: Held,
+): HeldShard {
+  const seized = fence > 0;
+  const held = { ...typeOf(family), shard, generation, seized, fence };
+  return late === undefined ? held : { ...held, late };
 }

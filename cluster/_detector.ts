@@ -15,8 +15,10 @@
  *   known to be up, as it is the observer's own, or two servers, as a node holds
  *   two connections, to different servers where there are several.
  * - *Hung*: eight probes in a row time out (2 s).
- * - Another node has to agree, where there is a third one to ask. Where all
- *   others are as gone as the accused, being alone for 3 s does.
+ * - Another node has to agree, where there is a third one to ask. Where there is
+ *   none, or all others are as gone as the accused, it takes 3 s: of a node that
+ *   is gone, nobody must come back; of one that is silent, the record must not be
+ *   renewed meanwhile, or else it is the observer who does not hear.
  *
  * What rests on a verdict is only when a node is given up. Should it be wrong,
  * the evicted node finds its writes refused, and comes back as another life.
@@ -42,6 +44,11 @@ export interface DetectorOptions {
   heard(target: NodeInfo, answer: Record<string, unknown>): void;
   /** A node is dead. */
   dead(target: NodeInfo): void;
+  /**
+   * Something that changes as long as a node renews its record; undefined where
+   * that cannot be known.
+   */
+  renewal(target: NodeInfo): Promise<number | undefined>;
 }
 
 type Sign = "alive" | "gone" | "silent" | "unknown";
@@ -50,7 +57,7 @@ type Sign = "alive" | "gone" | "silent" | "unknown";
 export type Verdict = "alive" | "dead" | "unsure";
 
 interface Watched {
-  readonly target: NodeInfo;
+  target: NodeInfo;
   silent: number;
   probing: boolean;
 }
@@ -111,9 +118,11 @@ export class Detector {
     const before = this.#watched;
     this.#watched = new Map(
       targets.map((target) => {
-        const same = before.get(target.run);
-        const { silent = 0, probing = false } = same ?? {};
-        return [target.run, { target, silent, probing }];
+        // The same object: a probe that is under way says there that it is over.
+        const watched = before.get(target.run) ??
+          { target, silent: 0, probing: false };
+        watched.target = target;
+        return [target.run, watched];
       }),
     );
   }
@@ -201,6 +210,7 @@ export class Detector {
     let gone = 0;
     let silent = 0;
     let witnesses: Promise<Agreement> | undefined;
+    let renewal: Promise<number | undefined> | undefined;
     for (;;) {
       if (this.#closed || !this.isSettled) return "unsure";
       const asked = clock.monotonic();
@@ -208,12 +218,17 @@ export class Detector {
       if (sign === "alive") return "alive";
       if (sign === "unknown") return "unsure";
       if (sign === "gone") gone++;
-      else silent++;
+      else {
+        silent++;
+        renewal ??= this.#renewal(target);
+      }
       const lasted = clock.monotonic() - began;
       if (sign === "gone") witnesses ??= this.#witnesses(target, sign);
       const isGone = gone >= 2 && lasted >= APART &&
         (lasted >= LONG || this.#isServerUp(target));
-      if (isGone || gone + silent >= HUNG) {
+      // Finding nobody is no silence: eight times that are over in 1.6 s, when the
+      // node may still be looking for another server.
+      if (isGone || silent >= HUNG) {
         witnesses ??= this.#witnesses(target, "silent");
         const agreement = await witnesses;
         witnesses = undefined;
@@ -224,7 +239,10 @@ export class Detector {
           return last === "gone" || last === "silent" ? "dead" : "unsure";
         }
         // Nobody is left to ask.
-        if (lasted >= LONG) return isGone ? "dead" : "unsure";
+        if (lasted >= LONG) {
+          const isDead = isGone || await this.#hasStopped(target, renewal);
+          return isDead ? "dead" : "unsure";
+        }
       }
       const wait = sign === "gone" ? APART : this.#every;
       const rest = asked + wait - clock.monotonic();
@@ -243,7 +261,8 @@ export class Detector {
     const others = this.#options.roster().filter(({ node, run }) =>
       node !== this.#options.node && run !== target.run
     );
-    if (others.length === 0) return "agree";
+    // That nobody is there is the server's word, silence only this node's own.
+    if (others.length === 0) return how === "gone" ? "agree" : "alone";
     const order = others.map((other) => ({ other, at: random() }))
       .sort((a, b) => a.at - b.at);
     let unsure = false;
@@ -260,6 +279,19 @@ export class Detector {
       }
     }
     return unsure ? "disagree" : "alone";
+  }
+
+  #renewal(target: NodeInfo): Promise<number | undefined> {
+    return this.#options.renewal(target).catch(() => undefined);
+  }
+
+  /** Whether its record is known not to have been renewed since. */
+  async #hasStopped(
+    target: NodeInfo,
+    since: Promise<number | undefined> | undefined,
+  ): Promise<boolean> {
+    const before = await since;
+    return before !== undefined && await this.#renewal(target) === before;
   }
 
   async #testify(

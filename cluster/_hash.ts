@@ -1,34 +1,50 @@
 /**
  * A hash of 32 bits that all runtimes and releases agree on: FNV-1a over UTF-8,
- * with MurmurHash3's finish, as FNV-1a alone leaves names that differ only in
- * their last letters close to each other.
- *
- * @param bytes The UTF-8 of a text.
- * @param hash Where to go on from: {@link startHash} of what stands before.
+ * finished as in MurmurHash3, as FNV-1a alone leaves names close to each other
+ * that differ only in their last letters.
  */
-export function hashBytes(bytes: Uint8Array, hash: number): number {
-  hash = addBytes(hash, bytes);
+
+/** The hash of a text. */
+export function hashText(text: string): number {
+  let hash = START;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    // Only ASCII is its own UTF-8.
+    if (unit > 127) return finish(addBytes(START, UTF8.encode(text)));
+    hash = add(hash, unit);
+  }
+  return finish(hash);
+}
+
+/** The hashes of `0#text`, `1#text` and so on, as many as wanted. */
+export function hashSeries(text: string, count: number): Uint32Array {
+  const bytes = UTF8.encode(`#${text}`);
+  const hashes = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    hashes[i] = finish(addBytes(addDigits(START, i), bytes));
+  }
+  return hashes;
+}
+
+function addBytes(hash: number, bytes: Uint8Array): number {
+  for (let i = 0; i < bytes.length; i++) hash = add(hash, bytes[i]!);
+  return hash;
+}
+
+function addDigits(hash: number, number: number): number {
+  const rest = number > 9 ? addDigits(hash, Math.floor(number / 10)) : hash;
+  return add(rest, 48 + number % 10);
+}
+
+function add(hash: number, byte: number): number {
+  return Math.imul(hash ^ byte, 0x01000193);
+}
+
+function finish(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** The hash of a text. */
-export function hashText(text: string): number {
-  return hashBytes(UTF8.encode(text), startHash(""));
-}
-
-/** The state of the hash behind a text that more is to follow. */
-export function startHash(text: string): number {
-  return addBytes(0x811c9dc5, UTF8.encode(text));
-}
-
-function addBytes(hash: number, bytes: Uint8Array): number {
-  for (let i = 0; i < bytes.length; i++) {
-    hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  }
-  return hash;
-}
-
-/** Text to the bytes that are hashed. */
-export const UTF8: TextEncoder = new TextEncoder();
+const START = 0x811c9dc5;
+const UTF8 = new TextEncoder();

@@ -92,7 +92,7 @@ export class NatsControlLog implements ControlLog {
         if (error !== null) return;
         const headers = RawHeaders.of(msg);
         // What the server says itself stands last.
-        const sequence = Number(headers.last("Nats-Sequence"));
+        const sequence = Number(headers.added("Nats-Sequence"));
         if (!(sequence > 0)) return;
         onMessage({
           key: msg.subject.slice(mirror.length),

@@ -1,20 +1,18 @@
 /** Messages between nodes over core NATS, on `aether.node.<cluster>.…`. */
-import type { Connection, Link } from "../nats/mod.ts";
+import type { Link } from "../nats/mod.ts";
 import type { Messenger } from "./ports.ts";
 
 /** Messages between nodes over core NATS. */
 export class NatsMessenger implements Messenger {
   readonly #link: Link;
   readonly #prefix: string;
-  readonly #connections: readonly Connection[];
+  readonly #links: readonly Link[];
 
   /** Sends over `link`; is also heard on `bulk`. */
-  constructor(link: Link, cluster: string, bulk: Connection | undefined) {
+  constructor(link: Link, cluster: string, bulk: Link | undefined) {
     this.#link = link;
     this.#prefix = `aether.node.${cluster}.`;
-    this.#connections = bulk === undefined
-      ? [link.connection]
-      : [link.connection, bulk];
+    this.#links = bulk === undefined ? [link] : [link, bulk];
   }
 
   get connected(): boolean {
@@ -22,7 +20,9 @@ export class NatsMessenger implements Messenger {
   }
 
   get servers(): readonly string[] {
-    const servers = this.#connections.map((nc) => nc.info?.server_id ?? "");
+    // A connection that is down still remembers its server, which may be down too.
+    const servers = this.#links.filter(({ connected }) => connected)
+      .map(({ connection }) => connection.info?.server_id ?? "");
     return [...new Set(servers)].filter((server) => server !== "").sort();
   }
 
@@ -54,7 +54,7 @@ export class NatsMessenger implements Messenger {
   ): () => void {
     // One of the connections gets it: whoever asks is answered as long as one of
     // the servers is up.
-    const subscriptions = this.#connections.map((nc) => ({
+    const subscriptions = this.#links.map(({ connection: nc }) => ({
       nc,
       subscription: nc.subscribe(this.#prefix + topic, {
         queue: "node",

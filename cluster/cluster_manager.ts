@@ -19,7 +19,7 @@ import {
   parseActorId,
 } from "../event/mod.ts";
 import type { Connection } from "../nats/mod.ts";
-import { Allocator, type ShardList } from "./_allocator.ts";
+import { Allocator, FRESH, type ShardList } from "./_allocator.ts";
 import { Changes } from "./_changes.ts";
 import { Custody } from "./_custody.ts";
 import { Detector } from "./_detector.ts";
@@ -367,6 +367,10 @@ export class ClusterManager implements AsyncDisposable {
       heard: (_target, answer) =>
         allocator.released((answer["released"] ?? {}) as ShardList),
       dead: (target) => this.#dead(parts, target),
+      renewal: async ({ node, run }) => {
+        const record = await discovery.find(node);
+        return record?.run === run ? record.revision : undefined;
+      },
     });
     const allocator: Allocator = new Allocator(ports, {
       election,
@@ -374,15 +378,13 @@ export class ClusterManager implements AsyncDisposable {
       shards,
       log,
       poke: (run) => {
-        if (run === discovery.run) {
-          custody.release(allocator.ordersFor(run));
-          // Also what it had released for a leader before.
-          allocator.released(custody.released);
-        } else {
+        if (run === discovery.run) custody.release(allocator.ordersFor(run));
+        else {
           const target = shards.nodes.find((info) => info.run === run);
           if (target !== undefined) detector.poke(target);
         }
       },
+      ownReleased: () => custody.released,
       roster: (nodes) =>
         detector.watch(nodes.filter((info) => info.node !== node)),
     });
@@ -498,7 +500,9 @@ export class ClusterManager implements AsyncDisposable {
 
   #dead(parts: Parts, target: NodeInfo): void {
     if (parts.election.isLeader()) {
-      parts.allocator.bury(target).catch((error) => this.#tell(error));
+      const { nodesRevision } = parts.shards;
+      parts.allocator.bury(target, nodesRevision)
+        .catch((error) => this.#tell(error));
     }
   }
 
@@ -644,20 +648,30 @@ export class ClusterManager implements AsyncDisposable {
     this.#lookingFor = leader.run;
     try {
       await this.#replace(parts, leader);
+    } catch (error) {
+      this.#tell(error); // what is left to do is done by the next look
     } finally {
       this.#lookingFor = "";
     }
   }
 
   async #replace(parts: Parts, leader: LeaderInfo): Promise<void> {
-    const { detector, election, shards } = parts;
+    const { detector, election, ports: { clock }, shards } = parts;
     const target = shards.nodes.find(({ run }) => run === leader.run) ??
       { ...leader, hosts: [], weight: 1, state: "up", servers: [] };
     const verdict = await detector.investigate(target);
     if (this.#stopped || election.leader?.run !== leader.run) return;
-    if (verdict === "alive") this.#heardLeader = parts.ports.clock.monotonic();
-    if (verdict !== "dead" || !parts.discovery.isValid) return;
-    if (await election.preempt(leader.run)) await parts.allocator.bury(target);
+    if (verdict === "alive") this.#heardLeader = clock.monotonic();
+    if (verdict !== "dead") return;
+    // It may be the one that was away, and that the others have given up; and by
+    // the time that it knows, the leader may be back.
+    const found = clock.monotonic();
+    if (await parts.discovery.prove() !== true) return;
+    if (clock.monotonic() - found > FRESH) return;
+    if (this.#stopped || election.leader?.run !== leader.run) return;
+    if (await election.preempt(leader.run)) {
+      await parts.allocator.bury(target, leader.epoch);
+    }
   }
 
   #tell(error: unknown): void {

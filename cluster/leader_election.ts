@@ -79,6 +79,8 @@ export class LeaderElection implements AsyncDisposable {
   #seen: { entry: ControlEntry | undefined; since: number } | undefined;
   #stopWatching: () => void = () => {};
   #cancelStep: CancelTimer = () => {};
+  /** When the next step is due. */
+  #due = Infinity;
   #cancelExpiry: CancelTimer = () => {};
   #working: Promise<unknown> = Promise.resolve();
   #writing: Promise<unknown> = Promise.resolve();
@@ -126,6 +128,14 @@ export class LeaderElection implements AsyncDisposable {
     return this.isLeader() ? this.#lease!.epoch : undefined;
   }
 
+  /**
+   * The last sequence below `ctl.`: what this leader writes next is stored only
+   * behind that. Undefined where it does not lead.
+   */
+  get boundary(): number | undefined {
+    return this.isLeader() ? this.#lease!.boundary : undefined;
+  }
+
   /** Looks who leads, and takes the lease where nobody does. */
   async start(): Promise<void> {
     this.#stopWatching = this.#control.watch("leader", (entry) => {
@@ -156,15 +166,35 @@ export class LeaderElection implements AsyncDisposable {
    *
    * @param run Which life of it.
    * @returns Whether this node leads now.
+   * @throws {StoreUnavailableError} `store_unavailable`: it could not be known.
    */
   preempt(run: string): Promise<boolean> {
     return this.#serially(async () => {
       if (this.#lease !== undefined) return this.isLeader();
       if (!this.#stands) return false;
-      const entry = await this.#look();
-      if (leaderOf(entry)?.run === run) await this.#take(entry);
-      this.#plan();
+      try {
+        const entry = await this.#look();
+        if (leaderOf(entry)?.run === run) await this.#take(entry);
+      } finally {
+        // Also where the lease was taken and the rest of it failed.
+        this.#plan();
+      }
       return this.isLeader();
+    });
+  }
+
+  /**
+   * Renews the lease now, before something is done that only a leader may do and
+   * that no boundary guards.
+   *
+   * @returns Whether this node still led when this was called.
+   * @throws {StoreUnavailableError} `store_unavailable`: it could not be known.
+   */
+  prove(): Promise<boolean> {
+    return this.#serially(async () => {
+      const lease = this.#lease;
+      if (lease !== undefined) await this.#renew(lease);
+      return this.#lease === lease && this.isLeader();
     });
   }
 
@@ -247,8 +277,13 @@ export class LeaderElection implements AsyncDisposable {
 
   #soon(ms: number): void {
     if (this.#closed) return;
+    // A step that ends plans the next one: not later than what came up meanwhile.
+    const due = this.#ports.clock.monotonic() + ms;
+    if (due >= this.#due) return;
     this.#cancelStep();
+    this.#due = due;
     this.#cancelStep = this.#ports.clock.timer(ms, () => {
+      this.#due = Infinity;
       this.#serially(() => this.#step()).then(() => this.#plan());
     });
   }
@@ -350,7 +385,7 @@ export class LeaderElection implements AsyncDisposable {
 
   async #readBoundary(lease: Lease): Promise<void> {
     const last = await this.#control.last(CTL);
-    if (this.#lease !== lease) return;
+    if (this.#lease !== lease) throw this.#notLeader();
     if (last === undefined || last.epoch > lease.epoch) {
       this.#drop("a later one leads");
       throw this.#notLeader();

@@ -63,6 +63,9 @@ export async function connectCluster(
     }
   }
   const link = new Link(connection, { clock });
+  const bulk = options.bulkConnection === undefined
+    ? undefined
+    : new Link(options.bulkConnection, { clock });
   const api = new JetStreamApi(link);
   const bucket = bucketOf(cluster);
   try {
@@ -76,10 +79,11 @@ export async function connectCluster(
     );
   } catch (error) {
     await link.close();
+    await bulk?.close();
     throw refusalToError(faultToError(error, action), action);
   }
   const control = new NatsControlLog(api, bucket, clock);
-  const messenger = new NatsMessenger(link, cluster, options.bulkConnection);
+  const messenger = new NatsMessenger(link, cluster, bulk);
   return {
     clock,
     control,
@@ -88,6 +92,7 @@ export async function connectCluster(
     newId: ulid,
     async [Symbol.asyncDispose]() {
       await link.close();
+      await bulk?.close();
     },
   };
 }

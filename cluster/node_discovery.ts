@@ -181,6 +181,11 @@ export class NodeDiscovery implements AsyncDisposable {
       .sort((a, b) => a.node < b.node ? -1 : 1);
   }
 
+  /** A node of that name, from the log's leader. */
+  async find(node: string): Promise<NodeRecord | undefined> {
+    return recordOf(await this.#control.last(`nodes.${node}`));
+  }
+
   /** Calls back when a node's record comes, changes in more than its revision, or goes. */
   watch(onChange: () => void): () => void {
     const last = new Map<string, string>();
@@ -196,43 +201,52 @@ export class NodeDiscovery implements AsyncDisposable {
   /**
    * Removes a node that is dead, before what it owned is given to others.
    *
+   * @param known A revision at which this life of it was there: an older record of
+   * another life says nothing, as the answer may be from the past.
+   * @param isWanted Whether it is still to be removed, looked at before each
+   * attempt; always by default.
    * @returns Whether its record is gone: then this life of it renews no more.
    */
   evict(
     { node, run }: { readonly node: string; readonly run: string },
+    known: number,
+    isWanted: () => boolean = () => true,
   ): Promise<boolean> {
-    return this.#remove(node, run, false);
+    return this.#remove(node, run, known, false, isWanted);
   }
 
   /**
    * Makes sure that a node that is on no list is gone: what has expired is marked
    * as removed, so that nobody who answers from the past can bring it back.
    *
-   * @returns False where it is there after all.
+   * @param known As for {@link NodeDiscovery.evict}.
+   * @returns False where it is there after all, or may be.
    */
-  async isGone(node: string, run: string): Promise<boolean> {
-    const found = await this.#control.last(`nodes.${node}`);
-    const record = recordOf(found);
-    if (record !== undefined) return record.run !== run;
-    return await this.#remove(node, run, true);
+  isGone(node: string, run: string, known: number): Promise<boolean> {
+    return this.#remove(node, run, known, true);
   }
 
   async #remove(
     node: string,
     run: string,
+    known: number,
     onlyIfAbsent: boolean,
+    isWanted: () => boolean = () => true,
   ): Promise<boolean> {
     const key = `nodes.${node}`;
-    for (let tries = 0; tries < 5; tries++) {
+    for (let tries = 0; tries < 5 && isWanted(); tries++) {
       const found = await this.#control.last(key);
       const record = recordOf(found);
-      if (record !== undefined && record.run !== run) return true;
+      if (record !== undefined && record.run !== run) {
+        return record.revision > known;
+      }
       if (record !== undefined && onlyIfAbsent) return false;
       // Also what has expired already is written over: whoever answered may have
       // done so from the past.
       const revision = await this.#control.write(key, undefined, {
         expected: found?.revision ?? 0,
         ttl: this.#options.ttl,
+        isWanted,
       });
       if (revision !== undefined) return true;
     }
@@ -261,11 +275,12 @@ export class NodeDiscovery implements AsyncDisposable {
     }
   }
 
-  #plan(): void {
+  #plan(ms: number = this.#options.renewEvery): void {
     this.#cancel();
-    this.#cancel = this.#ports.clock.timer(this.#options.renewEvery, () => {
-      this.prove().then(() => {
-        if (this.#joined) this.#plan();
+    this.#cancel = this.#ports.clock.timer(ms, () => {
+      this.prove().then((proof) => {
+        // What is left of the record is not spent on waiting.
+        if (this.#joined) this.#plan(proof === undefined ? RETRY : undefined);
       });
     });
   }
@@ -343,6 +358,9 @@ export class NodeDiscovery implements AsyncDisposable {
     this.onLost();
   }
 }
+
+/** Milliseconds after a renewal of which nothing is known. */
+const RETRY = 100;
 
 function recordOf(entry: ControlEntry | undefined): NodeRecord | undefined {
   const value = entry?.value as Partial<NodeInfo> | undefined | null;

@@ -4,21 +4,15 @@
  *
  * A node's fair share is 256 × its weight ÷ the weight of all. The plan gives
  * each node its fair share rounded down or up, and of all maps that do so it
- * makes one that differs from the present map in the fewest shards:
- *
- * 1. A shard whose owner is gone or draining is free. A node that holds more
- *    than its share rounded up frees what is too much.
- * 2. Each free shard is a place for the node that is furthest below its share.
- * 3. While a node is still below its share rounded down, it gets a place from
- *    the one furthest above its own.
- *
- * That settles how many. Which ones a node frees, and who of those with places
- * takes which, is what a {@link ConsistentHashRing} prefers. All nodes stand on
- * it with the same weight: the shares see to the load.
+ * makes one that differs from the present map in the fewest shards. How many go
+ * from and to whom is settled first (`_share.ts`), by the present map alone; then
+ * which, by what a {@link ConsistentHashRing} prefers (`_place.ts`). The present
+ * map is all the memory there is.
  */
 import { InvalidArgumentError, SHARDS } from "../event/mod.ts";
-import { hashText } from "./_hash.ts";
-import { checkNodeId, checkWeight, ConsistentHashRing } from "./ring.ts";
+import { place } from "./_place.ts";
+import { seatsOf, share } from "./_share.ts";
+import { checkNodeId, checkWeight } from "./ring.ts";
 
 /** The owner of each shard by its number; undefined, or missing, where there is none. */
 export type ShardAssignment = readonly (string | undefined)[];
@@ -63,18 +57,17 @@ export interface ShardPlan {
 /**
  * Plans who should own which shard, and keeps what it can.
  *
- * - Every shard has one owner, one of `nodes`, and none that is draining. Only if
- *   all are draining, each keeps what it has, and shares in what is free.
+ * - Every shard has one owner, one of `nodes` and none that is draining.
  * - A node's load is its fair share rounded down or up. With more nodes than
- *   shards, or for a weight too small, that may be none.
+ *   shards, or with too small a weight, that may be none.
  * - The fewest shards move that can: as many as are free or too much, or as many
- *   as the others lack, whichever is more. Planning the outcome moves nothing.
- * - If all weights are equal and the present map is a plan's outcome, a node that
- *   joins as the n-th, or leaves as one of n, moves at most ⌈256 ÷ n⌉ shards: to
- *   the newcomer only, or from the one that left only.
- * - With weights, it is the node's fair share rounded up, and beyond that at most
- *   k − 1, where k other nodes' share, rounded up (join) or down (leave), is
- *   another one now. What moves between others is among these; seldom any does.
+ *   as others lack, whichever is more. Planning the outcome again moves nothing.
+ * - One node comes to, or goes from, a planned map, and all n (with it) weigh the
+ *   same: at most ⌈256 ÷ n⌉ shards move, all of them to it, or from it.
+ * - With weights: at most its own fair share rounded up, and up to k − 1 more where
+ *   the share of k others, rounded up (it comes) or down (it goes), has changed
+ *   too. Some may move between those others: with weights of 1 to 4, hardly ever.
+ * - If all nodes are draining, each keeps what it has, and they share what is free.
  * - The order of `nodes` makes no difference.
  *
  * @param current The present map; `[]` if there is none yet.
@@ -116,104 +109,7 @@ export function planShards(
     else seat.held.push(shard);
   }
   share(seats, free.length, staying.length > 0);
-  return planOf(current, place(seats, byId, free, seed));
-}
-
-/** A node, what it has and how many it should have. */
-interface Seat {
-  readonly nodeId: string;
-  readonly fair: number;
-  readonly held: number[];
-  load: number;
-}
-
-// In an order that depends on the seed, as the first in it gets the odd shard.
-function seatsOf(nodes: readonly PlannedNode[], seed: string): Seat[] {
-  const ordered = nodes
-    .map(({ nodeId, weight = 1 }) => ({
-      nodeId,
-      weight,
-      order: hashText(`${seed}/${nodeId}`),
-    }))
-    .sort((a, b) => a.order - b.order || (a.nodeId < b.nodeId ? -1 : 1));
-  // Relative to the largest: weights as large as numbers get have no sum.
-  const largest = Math.max(...ordered.map(({ weight }) => weight));
-  const sum = ordered.reduce((sum, { weight }) => sum + weight / largest, 0);
-  return ordered.map(({ nodeId, weight }) => {
-    const exact = SHARDS * (weight / largest) / sum;
-    const whole = Math.round(exact);
-    const fair = Math.abs(exact - whole) < ROUNDING ? whole : exact;
-    return { nodeId, fair, held: [], load: 0 };
-  });
-}
-
-/** Settles how many shards each node should have. */
-function share(seats: readonly Seat[], free: number, rebalance: boolean): void {
-  if (seats.length === 0) return;
-  let places = free;
-  for (const seat of seats) {
-    seat.load = seat.held.length;
-    const most = Math.ceil(seat.fair);
-    if (!rebalance || seat.load <= most) continue;
-    places += seat.load - most;
-    seat.load = most;
-  }
-  for (; places > 0; places--) furthest(seats, -1).load++;
-  if (!rebalance) return;
-  for (const seat of seats) {
-    for (; seat.load < Math.floor(seat.fair); seat.load++) {
-      furthest(seats, 1).load--;
-    }
-  }
-}
-
-/** Who is furthest above (1) or below (-1) its fair share; the first of several. */
-function furthest(seats: readonly Seat[], side: 1 | -1): Seat {
-  let [found, distance] = [seats[0]!, -Infinity];
-  for (const seat of seats) {
-    const own = side * (seat.load - seat.fair);
-    if (own > distance) [found, distance] = [seat, own];
-  }
-  return found;
-}
-
-/** Finds which shards go where, given how many. */
-function place(
-  seats: readonly Seat[],
-  byId: ReadonlyMap<string, Seat>,
-  free: number[],
-  seed: string,
-): (string | undefined)[] {
-  const owners = new Array<string | undefined>(SHARDS).fill(undefined);
-  const lacking = new Map<string, number>();
-  for (const { nodeId, load, held } of seats) {
-    for (const shard of held) owners[shard] = nodeId;
-    if (load > held.length) lacking.set(nodeId, load - held.length);
-  }
-  if (lacking.size === 0) return owners;
-
-  const ring = ringOf([...byId.keys()].sort());
-  const preference = (shard: number) => ring.preference(`${seed}/${shard}`);
-  const freed = [...free];
-  for (const { nodeId, load, held } of seats) {
-    if (load >= held.length) continue;
-    const gains = held.map((shard) => {
-      const order = preference(shard);
-      const taker = order.findIndex((node) => lacking.has(node));
-      return { shard, gain: order.indexOf(nodeId) - taker };
-    });
-    gains.sort((a, b) => b.gain - a.gain || a.shard - b.shard);
-    gains.length = held.length - load;
-    freed.push(...gains.map(({ shard }) => shard));
-  }
-  for (const shard of freed.sort((a, b) => a - b)) {
-    const taker = preference(shard).find((node) => lacking.has(node))!;
-    owners[shard] = taker;
-    const left = lacking.get(taker)! - 1;
-    if (left === 0) lacking.delete(taker);
-    else lacking.set(taker, left);
-  }
-  return owners;
+  return planOf(current, place(seats, free, seed));
 }
 
 function planOf(
@@ -226,20 +122,6 @@ function planOf(
     if (from !== to) moves.push({ shard, from, to });
   }
   return { assignment, moves };
-}
-
-// Who leads a cluster plans for each type anew, mostly with the same nodes.
-function ringOf(nodeIds: readonly string[]): ConsistentHashRing {
-  const name = JSON.stringify(nodeIds);
-  let ring = rings.get(name);
-  if (ring === undefined) {
-    ring = new ConsistentHashRing({ virtualNodes: VIRTUAL_NODES });
-    for (const nodeId of nodeIds) ring.addNode(nodeId);
-  }
-  rings.delete(name);
-  rings.set(name, ring);
-  if (rings.size > RINGS) rings.delete(rings.keys().next().value!);
-  return ring;
 }
 
 function checkAssignment(current: ShardAssignment): void {
@@ -266,10 +148,3 @@ function checkNodes(nodes: readonly PlannedNode[]): void {
     seen.add(nodeId);
   }
 }
-
-/** What floating point may be off: 256 × 0.1 ÷ 0.4 is meant to be 64. */
-const ROUNDING = 1e-9;
-/** The ring only has to mix, as the shares see to the load. */
-const VIRTUAL_NODES = 32;
-const RINGS = 8;
-const rings = new Map<string, ConsistentHashRing>();

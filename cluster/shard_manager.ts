@@ -2,7 +2,9 @@
  * The nodes and the shard maps as the leader has written them, followed by every
  * node: what is stored is sent on by the server, and as a message may be lost,
  * the end of the log is looked at every five seconds, after a reconnect, and when
- * somebody has reason to think that the map has changed.
+ * somebody has reason to think that the map has changed. Only what was read from
+ * the log says up to where all is known: a notification may have come after one
+ * that was lost.
  */
 import type { CancelTimer } from "../event/mod.ts";
 import { Control, type ControlEntry } from "./_control.ts";
@@ -29,6 +31,7 @@ export class ShardManager implements AsyncDisposable {
     list: [],
     revision: 0,
   };
+  /** Up to where all is known. */
   #end = 0;
   #cancel: CancelTimer = () => {};
   #refreshing: Promise<void> | undefined;
@@ -102,9 +105,23 @@ export class ShardManager implements AsyncDisposable {
     });
   }
 
-  /** Takes over what this node, as the leader, has just written. */
+  /** The last sequence below `ctl.` up to which nothing is missing here. */
+  get revision(): number {
+    return this.#end;
+  }
+
+  /**
+   * Takes over what this node, as the leader, has just written: right behind
+   * {@link ShardManager.revision}, or it would have been refused.
+   */
   wrote(key: string, value: unknown, revision: number): void {
     this.#apply({ key, value, revision, write: "", epoch: 0 });
+    this.#end = Math.max(this.#end, revision);
+  }
+
+  /** When the nodes were last written. */
+  get nodesRevision(): number {
+    return this.#nodes.revision;
   }
 
   /** Follows no more. */
@@ -134,12 +151,14 @@ export class ShardManager implements AsyncDisposable {
   }
 
   async #load(): Promise<void> {
-    for (const entry of await this.#control.list("ctl.>")) this.#apply(entry);
+    for (const entry of await this.#control.list("ctl.>")) {
+      this.#apply(entry);
+      this.#end = Math.max(this.#end, entry.revision);
+    }
   }
 
   #apply({ key, revision, value }: ControlEntry): void {
     if (this.#closed) return;
-    this.#end = Math.max(this.#end, revision);
     if (key === NODES) {
       if (revision <= this.#nodes.revision || !Array.isArray(value)) return;
       this.#nodes = { list: value as NodeInfo[], revision };

@@ -1,10 +1,10 @@
 /**
  * Who has which shard of one type: one entry of the control log.
  *
- * `{ n: [[node, run], …], l: [run, …], s: [[index into n or -1, generation, 1 if
- * seized, …indexes into l], …] }` with 256 entries in `s`: small enough to be written
- * whole with each change, and thereby never half. `l` names the lives of nodes from
- * whom shards were seized, and is left out where there are none.
+ * `{ n: [[node, run], …], l: [run, …], s: [[index into n or -1, generation, fence,
+ * …indexes into l], …] }` with 256 entries in `s`: small enough to be written whole
+ * with each change, and thereby never half. `l` names the lives of nodes from whom
+ * shards were seized, and is left out where there are none.
  */
 import { SHARDS } from "../event/mod.ts";
 import type { ShardedType, ShardOwner } from "./types.ts";
@@ -17,13 +17,16 @@ export interface ShardEntry {
   readonly run: string;
   /** How often it has changed hands. */
   readonly generation: number;
-  /** Whether the owner before may not know that it has lost the shard. */
-  readonly seized: boolean;
+  /**
+   * The generation in which it was last seized: an owner before that may not know
+   * that it has lost the shard. 0 where it never was.
+   */
+  readonly fence: number;
   /**
    * The lives of nodes from whom it was seized since it was last released, the
-   * latest last: what they have left undone is for its owner to do.
+   * latest last: what they have left undone is for its owner to do. Absent for none.
    */
-  readonly late: readonly string[];
+  readonly late?: readonly string[];
 }
 
 /** Who has which shard of one type; never changed, only replaced. */
@@ -56,8 +59,9 @@ export class ShardMap {
 
   /** Who has a shard; undefined where nobody has. */
   owner(shard: number): ShardOwner | undefined {
-    const { generation, node, run, seized } = this.at(shard);
-    return node === undefined ? undefined : { node, run, generation, seized };
+    const { fence, generation, node, run } = this.at(shard);
+    if (node === undefined) return undefined;
+    return { node, run, generation, seized: fence > 0, fence };
   }
 
   /** The owner's name of each shard. */
@@ -93,13 +97,13 @@ export class ShardMap {
       lateIndex.set(run, at);
       return at;
     };
-    const s = this.#entries.map(({ generation, late, node, run, seized }) => {
+    const s = this.#entries.map(({ fence, generation, late, node, run }) => {
       let at = -1;
       if (node !== undefined) {
         at = index.get(run) ?? n.push([node, run]) - 1;
         index.set(run, at);
       }
-      return [at, generation, seized ? 1 : 0, ...late.map(lateOf)];
+      return [at, generation, fence, ...(late ?? []).map(lateOf)];
     });
     return l.length === 0 ? { n, s } : { n, l, s };
   }
@@ -118,10 +122,11 @@ export class ShardMap {
     if (!Array.isArray(n) || !Array.isArray(s) || s.length !== SHARDS) {
       return undefined;
     }
-    const entries = s.map(([at, generation, seized, ...rest]): ShardEntry => {
+    const entries = s.map(([at, generation, fence, ...rest]): ShardEntry => {
       const [node, run = ""] = n[at] ?? [];
       const late = rest.flatMap((i: number) => l[i] ?? []);
-      return { node, run, generation, seized: seized === 1, late };
+      const entry = { node, run, generation, fence };
+      return late.length === 0 ? entry : { ...entry, late };
     });
     return new ShardMap(family, entries, revision);
   }
@@ -142,6 +147,5 @@ const NOBODY: ShardEntry = Object.freeze({
   node: undefined,
   run: "",
   generation: 0,
-  seized: false,
-  late: Object.freeze([]),
+  fence: 0,
 });

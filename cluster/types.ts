@@ -46,10 +46,16 @@ export interface ShardOwner {
   /** Grows each time the shard changes hands. */
   readonly generation: number;
   /**
-   * Whether the one before may not know that it has lost the shard: then its
-   * writes have to be fenced off before the new one answers anything.
+   * Whether one before may not know that it has lost the shard: then its writes
+   * have to be fenced off before this one answers anything. It stays so when the
+   * shard is handed over, as whoever seized it may not have touched everything in it.
    */
   readonly seized: boolean;
+  /**
+   * The generation in which it was last seized, 0 for never: what was written to
+   * in that generation or a later one is fenced already.
+   */
+  readonly fence: number;
 }
 
 /** A shard that this node has. */
@@ -60,11 +66,13 @@ export interface HeldShard extends ShardedType {
   readonly generation: number;
   /** As {@link ShardOwner.seized}. */
   readonly seized: boolean;
+  /** As {@link ShardOwner.fence}. */
+  readonly fence: number;
   /**
    * The lives of nodes from whom it was seized since it was last released, the
-   * latest last: what they have left undone is for this node to do.
+   * latest last: what they have left undone is for this node to do. Absent for none.
    */
-  readonly late: readonly string[];
+  readonly late?: readonly string[];
 }
 
 /** Something that has changed. */

@@ -56,6 +56,48 @@ export function findFault(
       findInKeys(value, depth, parsed);
 }
 
+/**
+ * Whether {@link findFault} finds nothing in a value of JSON.parse's: the same
+ * questions without the words. Where it says no, ask there: it may be too strict.
+ *
+ * @param wellFormed No text in it can hold a lone surrogate.
+ */
+export function isSound(
+  value: unknown,
+  depth: number,
+  wellFormed: boolean,
+): boolean {
+  switch (typeof value) {
+    case "string":
+      return wellFormed || value.isWellFormed();
+    case "number":
+      // Infinity less itself is no number; one by -0 is below 0.
+      return value === 0 ? 1 / value > 0 : value - value === 0;
+    case "object":
+      break;
+    default:
+      return true;
+  }
+  if (value === null) return true;
+  if (depth >= MAX_DEPTH) return false;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      if (!isSound(value[i], depth + 1, wellFormed)) return false;
+    }
+    return true;
+  }
+  let keys = 0;
+  // Engines remember the keys of objects made alike, which Object.keys copies.
+  for (const key in value) {
+    if (
+      ++keys > MAX_KEYS || isUnsafeKey(key) ||
+      !(wellFormed || key.isWellFormed()) ||
+      !isSound((value as Record<string, unknown>)[key], depth + 1, wellFormed)
+    ) return false;
+  }
+  return true;
+}
+
 function findInItems(
   array: readonly unknown[],
   depth: number,

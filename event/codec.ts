@@ -8,9 +8,10 @@
  * Sources: {@link https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md | CloudEvents}
  * and its {@link https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md | JSON format}.
  */
-import { findFault, notPlainObject, placeOf } from "./_json_fault.ts";
+import { findFault, isSound, notPlainObject, placeOf } from "./_json_fault.ts";
 import { show } from "./_show.ts";
 import { isAttributeText } from "./_text.ts";
+import { parseTime } from "./_time.ts";
 import { CorruptLogError, InvalidArgumentError } from "./errors.ts";
 import type { Event, EventMetadata } from "./event.ts";
 import { assertJson, MAX_KEYS } from "./json.ts";
@@ -84,21 +85,26 @@ export const cloudEventsCodec: EventCodec = {
     };
   },
   decode(contentType, body) {
-    if (contentType !== ONE_EVENT && contentType !== EVENT_BATCH) {
-      throw corrupt(`its content-type is ${show(contentType)}`);
-    }
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(decodeText(body));
-    } catch (cause) {
-      // The engine's message quotes the body, which no log should: see the cause.
-      throw corrupt("its body is not JSON in UTF-8", cause);
-    }
-    if (contentType === ONE_EVENT) return [decodeEvent(parsed)];
-    if (!Array.isArray(parsed)) throw corrupt("its batch is not an array");
-    return parsed.map(decodeEvent);
+    return decodeBody(contentType, body);
   },
 };
+
+/**
+ * Decodes a message's body: what is text already is not decoded to it again.
+ *
+ * @param codec One of the user's own is given the bytes.
+ * @throws {CorruptLogError} `corrupt_log`: as {@link EventCodec.decode}.
+ */
+export function decodeWith(
+  codec: EventCodec,
+  contentType: string,
+  body: { readonly data: Uint8Array; readonly text?: string | undefined },
+): Event[] {
+  const { text } = body;
+  return text !== undefined && codec === cloudEventsCodec
+    ? decodeBody(contentType, text)
+    : codec.decode(contentType, body.data);
+}
 
 /**
  * Checks an event before it is stored.
@@ -134,8 +140,6 @@ const MAX_VERSION = 2_147_483_647;
 const MIN_TIME = -62_167_219_200_000;
 const MAX_TIME = 253_402_300_799_999;
 const MAX_TEXT = 1024;
-/** What toISOString writes in those years; CloudEvents asks for RFC 3339. */
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 const utf8 = new TextEncoder();
 const lenientUtf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -143,7 +147,7 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 // Under Deno a strict decoder takes several times as long; a lenient one writes
 // U+FFFD for what is broken, and only then is it asked.
-function decodeText(body: Uint8Array): string {
+function textOf(body: Uint8Array): string {
   const text = lenientUtf8.decode(body);
   return text.includes("\ufffd") ? strictUtf8.decode(body) : text;
 }
@@ -219,7 +223,27 @@ function isoTime(timestamp: Date): string {
   return lastIso;
 }
 
-function decodeEvent(parsed: unknown): Event {
+function decodeBody(contentType: string, body: Uint8Array | string): Event[] {
+  if (contentType !== ONE_EVENT && contentType !== EVENT_BATCH) {
+    throw corrupt(`its content-type is ${show(contentType)}`);
+  }
+  let parsed: unknown;
+  let wellFormed: boolean;
+  try {
+    const text = typeof body === "string" ? body : textOf(body);
+    parsed = JSON.parse(text);
+    // UTF-8 has no lone surrogates: only an escape can bring one in.
+    wellFormed = !text.includes("\\") || !text.includes("\\u");
+  } catch (cause) {
+    // The engine's message quotes the body, which no log should: see the cause.
+    throw corrupt("its body is not JSON in UTF-8", cause);
+  }
+  if (contentType === ONE_EVENT) return [decodeEvent(parsed, wellFormed)];
+  if (!Array.isArray(parsed)) throw corrupt("its batch is not an array");
+  return parsed.map((event) => decodeEvent(event, wellFormed));
+}
+
+function decodeEvent(parsed: unknown, wellFormed: boolean): Event {
   if (!isRecord(parsed)) throw corrupt("an event is not an object");
   if (parsed["specversion"] !== "1.0") {
     throw corrupt("its specversion is not 1.0");
@@ -231,7 +255,7 @@ function decodeEvent(parsed: unknown): Event {
   // What a codec cannot hand on it must not drop.
   if (parsed["data_base64"] !== undefined) throw corrupt("its data is binary");
   const data = parsed["data"];
-  if (data !== undefined) checkParsed(data, "data");
+  if (data !== undefined) checkParsed(data, "data", wellFormed);
   const commandId = parsed["commandid"];
   const metadata = decodeMetadata(parsed);
   const event: { -readonly [Key in keyof Event]: Event[Key] } = {
@@ -248,10 +272,9 @@ function decodeEvent(parsed: unknown): Event {
 }
 
 function decodeTime(time: unknown): Date {
-  if (typeof time === "string" && TIME.test(time)) {
-    const date = new Date(time);
-    // Both engines read February 30 as the first days of March.
-    if (date.getUTCDate() === Number(time.slice(8, 10))) return date;
+  if (typeof time === "string") {
+    const date = new Date(parseTime(time));
+    if (!Number.isNaN(date.getTime())) return date;
   }
   throw corrupt(`its time is ${show(time)}`);
 }
@@ -259,6 +282,11 @@ function decodeTime(time: unknown): Date {
 function decodeMetadata(
   json: Record<string, unknown>,
 ): EventMetadata | undefined {
+  const { correlationid, causationid, traceparent, actormetadata } = json;
+  if (
+    correlationid === undefined && causationid === undefined &&
+    traceparent === undefined && actormetadata === undefined
+  ) return undefined;
   let metadata: Record<string, string> | undefined;
   for (const [key, extension] of EXTENSIONS) {
     const value = json[extension];
@@ -268,15 +296,15 @@ function decodeMetadata(
     }
     (metadata ??= {})[key] = value;
   }
-  if (json["actormetadata"] === undefined) return metadata;
+  if (actormetadata === undefined) return metadata;
   let others: unknown;
   try {
-    others = JSON.parse(String(json["actormetadata"]));
+    others = JSON.parse(String(actormetadata));
   } catch (cause) {
     throw corrupt("its actormetadata is not JSON", cause);
   }
   if (!isRecord(others)) throw corrupt("its actormetadata is not an object");
-  checkParsed(others, "actormetadata");
+  checkParsed(others, "actormetadata", false);
   for (const [key, value] of Object.entries(others)) {
     if (typeof value !== "string" || EXTENSIONS.has(key)) {
       throw corrupt("its actormetadata holds what does not belong there");
@@ -286,7 +314,12 @@ function decodeMetadata(
   return metadata;
 }
 
-function checkParsed(value: unknown, attribute: string): void {
+function checkParsed(
+  value: unknown,
+  attribute: string,
+  wellFormed: boolean,
+): void {
+  if (isSound(value, 0, wellFormed)) return;
   const fault = findFault(value, 0, true);
   if (fault !== undefined) {
     throw corrupt(`at ${placeOf(fault, attribute)}, ${fault.rule}`);

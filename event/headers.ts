@@ -18,6 +18,8 @@ export const CommitHeader = {
   fence: "Aether-Fence",
   /** Commands sent, timers set, notices: what the decision does beside its events. */
   effects: "Aether-Effects",
+  /** The generation of the shard in which its owner wrote it; absent for none. */
+  generation: "Aether-Gen",
   /** What the body is. */
   contentType: "content-type",
 } as const;

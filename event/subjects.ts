@@ -89,7 +89,21 @@ export interface Subjects {
  * ```
  */
 export function subjectsOf(namespace: string): Subjects {
-  const ns = checkNamespace(namespace);
+  let subjects = made.get(namespace);
+  if (subjects === undefined) {
+    subjects = makeSubjects(checkNamespace(namespace));
+    if (made.size >= MADE) made.clear();
+    made.set(namespace, subjects);
+  }
+  return subjects;
+}
+
+// The same object for the same namespace: who checks a message's subject can see
+// that it was checked before.
+const made = new Map<string, Subjects>();
+const MADE = 1_000;
+
+function makeSubjects(ns: string): Subjects {
   return {
     namespace: ns,
     event: (a) => `aether.ev.${ns}.${a.shard}.${a.type}.${a.keyToken}`,

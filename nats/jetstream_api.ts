@@ -13,7 +13,7 @@ import { repeatRead } from "./deadline.ts";
 import { ApiCode, type ApiError, apiErrorOf, Fault } from "./fault.ts";
 import type { HeaderRecord } from "./headers.ts";
 import type { Link } from "./link.ts";
-import { RawHeaders } from "./message.ts";
+import { RawHeaders, Received } from "./message.ts";
 import type { Msg } from "@nats-io/nats-core";
 
 /** A message as it lies in a stream. */
@@ -22,6 +22,8 @@ export interface StoredMessage {
   readonly sequence: number;
   readonly headers: RawHeaders;
   readonly data: Uint8Array;
+  /** Its body as text, where that is at hand. */
+  readonly text?: string | undefined;
   /** When the server took it, milliseconds since 1970. */
   readonly at: number;
 }
@@ -157,9 +159,10 @@ export class JetStreamApi {
             ...(maxBytes === undefined ? {} : { max_bytes: maxBytes }),
           });
           this.link.requestMany(subject, body, { timeout, signal }, (msg) => {
-            const headers = RawHeaders.of(msg);
+            const received = new Received(msg);
+            const { headers } = received;
             if (headers.status === 0) {
-              const message = new DirectMessage(msg, headers);
+              const message = new DirectMessage(received);
               if (message.previous === previous) {
                 previous = message.sequence;
                 pending = message.pending;
@@ -351,8 +354,9 @@ export class JetStreamApi {
       (timeout) =>
         this.link.request(subject, body, { timeout, signal: deadline.signal }),
     );
-    const headers = RawHeaders.of(msg);
-    if (headers.status === 0) return new DirectMessage(msg, headers);
+    const received = new Received(msg);
+    const { headers } = received;
+    if (headers.status === 0) return new DirectMessage(received);
     if (headers.status === 404) return undefined;
     throw directRefusal(subject, headers);
   }
@@ -385,36 +389,39 @@ export function refusalToError(error: unknown, action: string): unknown {
 class DirectMessage implements StoredMessage {
   readonly subject: string;
   readonly sequence: number;
-  readonly headers: RawHeaders;
-  readonly data: Uint8Array;
   /** Matching messages behind it. */
   readonly pending: number;
   /** The message of the same batch before it; 0 for the first. */
   readonly previous: number;
+  readonly #received: Received;
   readonly #stamp: string;
 
-  constructor(msg: Msg, headers: RawHeaders) {
-    // Behind what a writer may have forged stands what the server says; at once
-    // where it says so in the usual order.
-    const added = headers.added();
-    const usual = ADDED.exec(added.text);
-    const at = (i: number, name: string) => usual?.[i] ?? added.get(name);
-    this.subject = at(1, "Nats-Subject");
-    this.sequence = Number(at(2, "Nats-Sequence"));
-    this.#stamp = at(3, "Nats-Time-Stamp");
-    this.pending = Number(at(4, "Nats-Num-Pending"));
-    this.previous = Number(at(5, "Nats-Last-Sequence"));
-    this.headers = headers;
-    this.data = msg.data;
+  constructor(received: Received) {
+    const { headers } = received;
+    this.subject = headers.added("Nats-Subject");
+    this.sequence = Number(headers.added("Nats-Sequence"));
+    this.#stamp = headers.added("Nats-Time-Stamp");
+    this.pending = Number(headers.added("Nats-Num-Pending"));
+    this.previous = Number(headers.added("Nats-Last-Sequence"));
+    this.#received = received;
+  }
+
+  get headers(): RawHeaders {
+    return this.#received.headers;
+  }
+
+  get data(): Uint8Array {
+    return this.#received.data;
+  }
+
+  get text(): string | undefined {
+    return this.#received.text;
   }
 
   get at(): number {
     return Date.parse(this.#stamp);
   }
 }
-
-const ADDED =
-  /^\r\nNats-Stream: [^\r]*\r\nNats-Subject: ([^\r]*)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: ([^\r]*)\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n/;
 
 function directRefusal(subject: string, headers: RawHeaders): ApiRefusal {
   const status = headers.status;

@@ -1,24 +1,24 @@
 /**
- * Headers of a received message, looked up in the text as it came. The client
- * builds a map of normalised names first, which for the ten headers of a stored
- * commit costs more than parsing the event.
+ * A received message, taken apart for less than by the client, which cuts headers
+ * and body out anew each time they are asked for, and builds a map of normalised
+ * names first: for the ten headers of a stored commit, that costs more than
+ * parsing the event. Here the bytes of headers and body become text at one go, and
+ * headers are looked up in it as it came.
  */
 import type { Msg } from "@nats-io/nats-core";
+import { CommitHeader } from "../event/mod.ts";
 
 /** The headers of one message, read on demand. */
 export class RawHeaders {
+  /** Where they stand in the usual order; null where they do not. */
+  #usual: RegExpExecArray | null | undefined;
+
   /** Reads a header block: `NATS/1.0`, perhaps a status, then `name: value` lines. */
   constructor(readonly text: string) {}
 
   /** The headers of a message; none where it has none. */
   static of(msg: Msg): RawHeaders {
-    const { _msg, _rdata } = msg as unknown as ClientMsg;
-    if (_msg?.hdr === -1) return NONE;
-    if (typeof _msg?.hdr === "number" && _rdata instanceof Uint8Array) {
-      const text = utf8.decode(_rdata.subarray(0, _msg.hdr));
-      if (text.startsWith(MAGIC)) return new RawHeaders(text);
-    }
-    return RawHeaders.fromClient(msg);
+    return new Received(msg).headers;
   }
 
   /** The slow way, by the client's own reading, for a client that keeps them elsewhere. */
@@ -36,18 +36,30 @@ export class RawHeaders {
 
   /** The first value of a header, exactly so spelled; empty where there is none. */
   get(name: string): string {
-    return this.#valueAt(this.text.indexOf(`\r\n${name}:`), name);
+    const group = WRITTEN.get(name);
+    return (group === undefined ? undefined : this.#commit()?.[group]) ??
+      this.#valueAt(this.text.indexOf(`\r\n${name}:`), name);
   }
 
-  /** As {@link RawHeaders.get}, but the last value: what the server itself has added. */
-  last(name: string): string {
-    return this.#valueAt(this.text.lastIndexOf(`\r\n${name}:`), name);
-  }
-
-  /** What the server has added to a stored message; empty where it has not. */
-  added(): RawHeaders {
-    const at = this.text.lastIndexOf("\r\nNats-Stream:");
-    return at < 0 ? NONE : new RawHeaders(this.text.slice(at));
+  /**
+   * What the server has added to a stored message under a name, behind what its
+   * writer may have forged; empty where it has not.
+   */
+  added(name: string): string {
+    const group = ADDED.get(name);
+    const value = group === undefined ? undefined : this.#commit()?.[group];
+    if (value !== undefined) return value;
+    const { text } = this;
+    let block = -1;
+    // Forward, again and again: engines look backward ten times as slowly.
+    for (
+      let at = text.indexOf(BLOCK);
+      at >= 0;
+      at = text.indexOf(BLOCK, at + 1)
+    ) block = at;
+    return block < 0
+      ? ""
+      : this.#valueAt(text.indexOf(`\r\n${name}:`, block), name);
   }
 
   /** The status, such as 404; 0 for an ordinary message. */
@@ -57,10 +69,89 @@ export class RawHeaders {
     return /^\d{3}$/.test(code) ? Number(code) : 0;
   }
 
+  #commit(): RegExpExecArray | null {
+    if (this.#usual === undefined) this.#usual = USUAL.exec(this.text);
+    return this.#usual;
+  }
+
   #valueAt(at: number, name: string): string {
     if (at < 0) return "";
     const start = at + name.length + 3;
     return this.text.slice(start, this.text.indexOf("\r\n", start)).trim();
+  }
+}
+
+/** A received message; each part of it is read when it is asked for, and once. */
+export class Received {
+  /** As the client gave it. */
+  readonly msg: Msg;
+  #headers: RawHeaders | undefined;
+  #text: string | undefined;
+  #data: Uint8Array | undefined;
+  #isRead = false;
+
+  /** Wraps a message, and reads nothing of it yet. */
+  constructor(msg: Msg) {
+    this.msg = msg;
+  }
+
+  /** Where it was sent to. */
+  get subject(): string {
+    return this.msg.subject;
+  }
+
+  /** Its headers; none where it has none. */
+  get headers(): RawHeaders {
+    if (!this.#isRead) this.#read();
+    return this.#headers!;
+  }
+
+  /**
+   * Its body as text, where that came with the headers; absent where they had to
+   * be read by themselves, or where it might not be UTF-8.
+   */
+  get text(): string | undefined {
+    if (!this.#isRead) this.#read();
+    return this.#text;
+  }
+
+  /** Bytes of its headers and its body. */
+  get size(): number {
+    const { _rdata } = this.msg as unknown as ClientMsg;
+    return _rdata?.length ?? this.headers.text.length + this.data.length;
+  }
+
+  /** Its body. */
+  get data(): Uint8Array {
+    this.#data ??= this.msg.data;
+    return this.#data;
+  }
+
+  #read(): void {
+    this.#isRead = true;
+    const { _msg, _rdata } = this.msg as unknown as ClientMsg;
+    const size = _msg?.hdr;
+    if (size === -1) {
+      this.#headers = NONE;
+      return;
+    }
+    if (typeof size !== "number" || !(_rdata instanceof Uint8Array)) {
+      this.#headers = RawHeaders.fromClient(this.msg);
+      return;
+    }
+    const whole = utf8.decode(_rdata);
+    // So many bytes are as many characters where all of them are ASCII; where the
+    // first blank line ends the block, those before it are.
+    const isSplit = whole.length === _rdata.length ||
+      (whole.indexOf(END) === size - END.length && endsBlock(_rdata, size));
+    const head = isSplit
+      ? whole.slice(0, size)
+      : utf8.decode(_rdata.subarray(0, size));
+    this.#headers = head.startsWith(MAGIC)
+      ? new RawHeaders(head)
+      : RawHeaders.fromClient(this.msg);
+    // Broken UTF-8 decodes to U+FFFD; so may what is not broken, and is asked again.
+    if (isSplit && !whole.includes("\ufffd")) this.#text = whole.slice(size);
   }
 }
 
@@ -71,5 +162,41 @@ interface ClientMsg {
 }
 
 const MAGIC = "NATS/1.0";
-const NONE = new RawHeaders(`${MAGIC}\r\n\r\n`);
+const END = "\r\n\r\n";
+const NONE = new RawHeaders(`${MAGIC}${END}`);
 const utf8 = new TextDecoder();
+/** Begins what the server adds. */
+const BLOCK = "\r\nNats-Stream:";
+
+/**
+ * The whole header block of a commit as the store writes it, perhaps with what the
+ * server adds at the end when it republishes it or answers a direct get. To match
+ * it at one go costs half of what it does to look for each name; no name that is
+ * read out of it can stand there twice.
+ */
+const USUAL = new RegExp(
+  "^NATS/1\\.0\r\n(?:Nats-Expected-Last-Subject-Sequence: \\d+\r\n)?" +
+    "Aether-Commit: (\\S+)\r\ncontent-type: (\\S+)\r\n(?:(?:Aether|Nats-Batch)-[^\r]*\r\n)*" +
+    "(?:Nats-Stream: (\\S+)\r\nNats-Subject: (\\S+)\r\nNats-Sequence: (\\d+)\r\n" +
+    "Nats-Time-Stamp: (\\S+)\r\n(?:Nats-Num-Pending: (\\d+)\r\n)?" +
+    "Nats-Last-Sequence: (\\d+)\r\n)?\r\n$",
+);
+/** The groups of what the writer of a commit says. */
+const WRITTEN: ReadonlyMap<string, number> = new Map([
+  [CommitHeader.commit, 1],
+  [CommitHeader.contentType, 2],
+]);
+/** The groups of what the server adds. */
+const ADDED: ReadonlyMap<string, number> = new Map([
+  ["Nats-Stream", 3],
+  ["Nats-Subject", 4],
+  ["Nats-Sequence", 5],
+  ["Nats-Time-Stamp", 6],
+  ["Nats-Num-Pending", 7],
+  ["Nats-Last-Sequence", 8],
+]);
+
+function endsBlock(bytes: Uint8Array, size: number): boolean {
+  return bytes[size - 4] === 13 && bytes[size - 3] === 10 &&
+    bytes[size - 2] === 13 && bytes[size - 1] === 10;
+}

@@ -44,6 +44,8 @@ export interface CommitParts {
   readonly events: readonly Event[];
   readonly commands: readonly CommandRecord[];
   readonly effects?: readonly Effect[] | undefined;
+  /** The generation of the shard in which it is written. */
+  readonly generation?: number | undefined;
   /** Headers of the transport, such as those of an atomic batch. */
   readonly extra?: Readonly<Record<string, string>>;
 }
@@ -65,7 +67,8 @@ export function encodeCommit(
 /** Puts the headers before events that are encoded already. */
 export function messageOf(
   { body, contentType }: EncodedCommit,
-  { commands, commitId, effects, events, extra, position }: CommitParts,
+  { commands, commitId, effects, events, extra, generation, position }:
+    CommitParts,
 ): EncodedMessage {
   const { trail, version } = position;
   const headers = encodeHeaders({
@@ -76,6 +79,9 @@ export function messageOf(
       ? undefined
       : formatTrail(newest(trail)),
     [CommitHeader.fence]: events.length === 0 ? String(version) : undefined,
+    [CommitHeader.generation]: generation === undefined
+      ? undefined
+      : String(generation),
     [CommitHeader.commands]: commands.length === 0
       ? undefined
       : formatCommands(commands, events.length),
@@ -92,11 +98,13 @@ export function positionBehind(
   position: ActorPosition,
   version: number,
   sequence: number,
+  generation: number | undefined,
 ): ActorPosition {
   return {
     actorId: position.actorId,
     version,
     trail: [sequence, ...newest(position.trail)],
+    ...(generation === undefined ? {} : { generation }),
   };
 }
 
@@ -154,6 +162,9 @@ export function positionOf(
     actorId: address.id,
     version: commit.version,
     trail: [commit.sequence, ...commit.trail],
+    ...(commit.generation === undefined
+      ? {}
+      : { generation: commit.generation }),
   };
 }
 
@@ -169,6 +180,7 @@ function decode(
     subjects.event,
   );
   const promised = headers.get(CommitHeader.effects);
+  const generation = headers.get(CommitHeader.generation);
   return {
     commitId,
     sequence,
@@ -177,8 +189,14 @@ function decode(
     events,
     commands: parseCommands(headers.get(CommitHeader.commands), events.length),
     ...(promised === "" ? {} : { effects: parseEffects(promised) }),
+    ...(generation === "" ? {} : { generation: generationOf(generation) }),
     at: message.at,
   };
+}
+
+// What is no number vouches for nothing.
+function generationOf(text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
 function newest(trail: readonly number[]): readonly number[] {

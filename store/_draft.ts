@@ -65,6 +65,8 @@ export class CommitDraft {
   readonly commands: readonly CommandRecord[];
   /** What it does beside its events. */
   readonly effects: readonly Effect[] | undefined;
+  /** The generation of the shard in which it is written. */
+  readonly generation: number | undefined;
   readonly #context: DraftContext;
   #copy: Copy;
 
@@ -82,6 +84,7 @@ export class CommitDraft {
       readonly expected: ExpectedVersion;
       readonly commands: readonly CommandRecord[];
       readonly effects?: readonly Effect[] | undefined;
+      readonly generation?: number | undefined;
       readonly events: readonly Unversioned[];
     },
     guess: number,
@@ -90,6 +93,7 @@ export class CommitDraft {
     this.address = parts.address;
     this.commitId = parts.commitId;
     this.expected = parts.expected;
+    this.generation = parts.generation;
     this.commands = parts.commands.length === 0
       ? parts.commands
       : parts.commands.map(copyOfRecord);
@@ -111,6 +115,7 @@ export class CommitDraft {
       events,
       commands: this.commands,
       effects: this.effects,
+      generation: this.generation,
       ...(extra === undefined ? {} : { extra }),
     });
   }
@@ -134,7 +139,7 @@ export class CommitDraft {
       },
       sequence,
       commitId,
-      position: positionBehind(position, version, sequence),
+      position: positionBehind(position, version, sequence, this.generation),
     };
   }
 
@@ -222,6 +227,7 @@ export function draftAppend(
     expected,
     commands,
     effects: copyOfEffects(options.effects),
+    generation: checkGeneration(options.generation, action),
     commitId: checkCommitId(options.commitId, action),
     events: fillIn(context, address, events, options.metadata, commands),
   }, expectedNumber(expected) ?? guess(address));
@@ -326,6 +332,19 @@ function commandIds(
   }
   return commands.flatMap(({ events, id }) =>
     new Array<string>(events).fill(id)
+  );
+}
+
+function checkGeneration(
+  generation: number | undefined,
+  action: string,
+): number | undefined {
+  if (generation === undefined) return undefined;
+  if (Number.isSafeInteger(generation) && generation >= 1) return generation;
+  throw new InvalidArgumentError(
+    `${action} as a generation is a whole number from 1: got ${
+      said(generation)
+    }`,
   );
 }
 

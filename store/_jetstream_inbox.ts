@@ -380,7 +380,7 @@ export class JetStreamInbox implements Inbox {
         if (error !== null) return;
         const tokens = msg.subject.split(".");
         const place = { type: tokens.at(-1)!, shard: Number(tokens.at(-2)) };
-        const sequence = Number(RawHeaders.of(msg).last("Nats-Sequence"));
+        const sequence = Number(RawHeaders.of(msg).added("Nats-Sequence"));
         if (!(sequence > 0)) return;
         for (const listener of [...this.#listeners]) listener(place, sequence);
       },

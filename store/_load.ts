@@ -23,7 +23,7 @@ import { decodeCommit, type TrailedCommit } from "./_commit.ts";
 import { type Context, readTail, type Tail } from "./_context.ts";
 import type { PlacedSnapshot } from "./_snapshot_format.ts";
 import { readSnapshot } from "./_snapshots.ts";
-import type { ActorPosition, LoadedActor } from "./types.ts";
+import type { ActorPosition, LoadedActor, StoredCommit } from "./types.ts";
 
 /** What the load may start from. */
 interface Base {
@@ -316,7 +316,10 @@ function lastSequence(tail: Tail): number {
   return tail.position.trail[0] ?? 0;
 }
 
-function withoutTrail({ trail: _trail, ...commit }: TrailedCommit) {
+/** A commit as callers see it. */
+export function withoutTrail(
+  { trail: _trail, ...commit }: StoredCommit & { readonly trail?: unknown },
+): StoredCommit {
   return commit;
 }
 

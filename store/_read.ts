@@ -14,7 +14,7 @@ import {
 } from "../event/mod.ts";
 import type { TrailedCommit } from "./_commit.ts";
 import { type Context, readTail } from "./_context.ts";
-import { fetchCommit, isSpread, loadActor } from "./_load.ts";
+import { fetchCommit, isSpread, loadActor, withoutTrail } from "./_load.ts";
 import { fetchDeadline, pages, windowsBack } from "./_pages.ts";
 import type { ReadPlan } from "./_rules.ts";
 import type { StoredCommit } from "./types.ts";
@@ -39,6 +39,20 @@ export async function* readEvents(
       yield event;
       if (--left === 0) return;
     }
+  }
+}
+
+/** Reads an actor's commits, newest first, those without events too. */
+export async function* readCommits(
+  context: Context,
+  plan: ReadPlan,
+): AsyncGenerator<StoredCommit, void, undefined> {
+  const address = plan.address!;
+  const tail = await readTail(context, address, fetchDeadline(context, plan));
+  if (tail.commit === undefined) return;
+  const all = { ...plan, from: -1 };
+  for await (const commit of back(context, address, tail.commit, all)) {
+    yield withoutTrail(commit);
   }
 }
 
@@ -92,7 +106,11 @@ async function* commitsOfActor(
   if (version < target.version) throw missing(address, version + 1);
 }
 
-/** An actor's commits, newest first; a trail that leads nowhere is left for windows. */
+/**
+ * An actor's commits, newest first; a trail that leads nowhere is left for
+ * windows. A negative `from` wants all of them, also those without events before
+ * the first version: so many that lie close come faster by windows.
+ */
 async function* back(
   context: Context,
   address: ActorAddress,
@@ -100,8 +118,12 @@ async function* back(
   plan: ReadPlan,
 ): AsyncGenerator<StoredCommit> {
   const subject = context.subjects.event(address);
+  const all = plan.from < 0;
+  const byTrail = !all || isSpread({ version: 0, sequence: 0 }, target);
   let { version } = target;
   let before = target.sequence;
+  let count = 0;
+  let isFirst = false;
   const check = (commit: StoredCommit) => {
     if (commit.version !== version) throw missing(address, version);
     version -= commit.events.length;
@@ -110,9 +132,11 @@ async function* back(
   };
   for await (const commit of backByTrail(context, address, target, plan)) {
     yield check(commit);
-    if (version < plan.from) return;
+    isFirst = commit.trail.length === 0;
+    if (version < plan.from || isFirst) break;
+    if (!byTrail && ++count === NEAR) break;
   }
-  if (version === 0) return;
+  if (version < plan.from || (version === 0 && (isFirst || !all))) return;
   const rest = windowsBack(context, subject, 1, before, target.sequence, plan);
   for await (const commit of rest) {
     yield check(commit);

@@ -34,7 +34,7 @@ import {
 import { listActors } from "./_list.ts";
 import { loadActor } from "./_load.ts";
 import { PositionCache } from "./_positions.ts";
-import { readEvents } from "./_read.ts";
+import { readCommits, readEvents } from "./_read.ts";
 import {
   checkCall,
   checkFromVersion,
@@ -72,6 +72,7 @@ import type {
   LoadOptions,
   ReadOptions,
   SnapshotStore,
+  StoredCommit,
 } from "./types.ts";
 
 /** How a {@link JetStreamEventStore} is opened. */
@@ -294,6 +295,20 @@ export class JetStreamEventStore
       `Cannot read "${what}"`,
       options,
       () => readEvents(this.#context, plan),
+    );
+  }
+
+  /** As {@link EventStore.readCommits}. */
+  readCommits(
+    actorId: string,
+    options: CallOptions = {},
+  ): AsyncIterable<StoredCommit> {
+    const { id } = parseActorId(actorId);
+    const plan = checkRead({ ...options, actorId: id, direction: "backward" });
+    return this.#iterate(
+      `Cannot read "${id}"`,
+      options,
+      () => readCommits(this.#context, plan),
     );
   }
 

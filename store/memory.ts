@@ -243,6 +243,20 @@ export class InMemoryEventStore
     return this.#paced(events, plan.signal);
   }
 
+  /** As {@link EventStore.readCommits}. */
+  readCommits(
+    actorId: string,
+    options?: CallOptions,
+  ): AsyncIterable<StoredCommit> {
+    this.#enter(options);
+    const { id } = parseActorId(actorId);
+    const sequences = this.#log.actors.get(id)?.sequences ?? [];
+    return this.#paced(
+      this.#commitsBack(id, sequences.slice()),
+      options?.signal,
+    );
+  }
+
   /** As {@link EventStore.listActors}. */
   listActors(options?: ListActorsOptions): AsyncIterable<string> {
     this.#assertOpen();
@@ -427,7 +441,13 @@ export class InMemoryEventStore
     }
     const trail = actor.sequences.slice(-1 - TRAIL_LENGTH).reverse();
     const version = this.#versionBehind(actor, actor.sequences.length - 1);
-    return { actorId: address.id, version, trail };
+    const { generation } = this.#commitAt(trail[0]!);
+    return {
+      actorId: address.id,
+      version,
+      trail,
+      ...(generation === undefined ? {} : { generation }),
+    };
   }
 
   /** The version behind a message of an actor; read from it where it is not sure. */
@@ -479,6 +499,26 @@ export class InMemoryEventStore
         return commit;
       },
     );
+  }
+
+  /** An actor's commits, newest first, checked to follow each other. */
+  *#commitsBack(
+    actorId: string,
+    sequences: readonly number[],
+  ): Generator<StoredCommit> {
+    let version: number | undefined;
+    for (let i = sequences.length - 1; i >= 0; i--) {
+      const commit = this.#commitAt(sequences[i]!);
+      version ??= commit.version;
+      if (commit.version !== version) {
+        throw missing(parseActorId(actorId), version);
+      }
+      version -= commit.events.length;
+      yield commit;
+    }
+    if (version !== undefined && version > 0) {
+      throw missing(parseActorId(actorId), version);
+    }
   }
 
   /** One actor's events; where they end is fixed by the call. */

@@ -34,6 +34,11 @@ export interface ActorPosition {
   readonly version: number;
   /** Sequences of its last commits, newest first, at most 17; empty where it has none. */
   readonly trail: readonly number[];
+  /**
+   * The generation of the shard in which its last commit was written; absent where
+   * the writer named none.
+   */
+  readonly generation?: number;
 }
 
 /**
@@ -67,6 +72,11 @@ export interface AppendOptions extends CallOptions {
    * version: it fences out whoever still holds the position before it.
    */
   readonly fence?: boolean;
+  /**
+   * The generation of the shard in which its owner writes: a whole number from 1,
+   * kept with the commit.
+   */
+  readonly generation?: number;
 }
 
 /** What an append did. */
@@ -139,6 +149,8 @@ export interface StoredCommit {
   readonly commands: readonly CommandRecord[];
   /** What the decision does beside its events; absent for nothing. */
   readonly effects?: readonly Effect[];
+  /** The generation of the shard in which it was written; absent for none. */
+  readonly generation?: number;
   /** When the store took it, milliseconds since 1970. */
   readonly at: number;
 }
@@ -217,6 +229,18 @@ export interface EventStore extends AsyncDisposable {
    * An actor that changes while the list runs may come twice.
    */
   listActors(options?: ListActorsOptions): AsyncIterable<string>;
+  /**
+   * Reads an actor's commits as they are wanted, newest first, also those without
+   * events: for those who look for what a commit says beside its events. `timeout`
+   * bounds each fetch, not the whole. A store may be without it; then whoever
+   * looks has to load the whole actor.
+   *
+   * @throws {CorruptLogError} `corrupt_log`: a message is missing or broken.
+   */
+  readCommits?(
+    actorId: string,
+    options?: CallOptions,
+  ): AsyncIterable<StoredCommit>;
   /** Loads what it takes to bring an actor back, in as few round trips as can be. */
   load(actorId: string, options?: LoadOptions): Promise<LoadedActor>;
   /** Ends what runs and waits for it; later calls reject with `closed`. */

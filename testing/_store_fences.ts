@@ -1,5 +1,6 @@
 /** Commits without events: they take a place in the log, never a version. */
 import assert from "node:assert/strict";
+import type { StoredCommit } from "../store/mod.ts";
 import {
   assertLog,
   collect,
@@ -124,6 +125,30 @@ export function testFences(suite: Suite): void {
       }
     });
 
+    suite.test("is read back with all others, newest first", async (t) => {
+      const reader = await t.another();
+      if (reader.readCommits === undefined) return; // a store may be without it
+      assert.deepEqual(await collect(reader.readCommits("account-ada")), []);
+      for (let i = 0; i < 40; i++) {
+        await t.store.append("account-ada", i % 3 === 1 ? deposits(i) : [], {
+          fence: true,
+          commands: [{ id: `c${i}`, events: i % 3 === 1 ? 1 : 0 }],
+        });
+        await t.store.append("account-bob", deposits(i));
+        const all = (await reader.load("account-ada")).commits;
+        assert.equal(all.length, i + 1);
+        if (i % 13 > 0) continue;
+        const back: StoredCommit[] = await collect(
+          reader.readCommits("account-ada"),
+        );
+        assert.deepEqual(back, all.toReversed());
+      }
+      for await (const { commands } of reader.readCommits("account-ada")) {
+        assert.equal(commands[0]!.id, "c39");
+        break;
+      }
+    });
+
     suite.test("many in a row do not hide the events before them", async (t) => {
       await t.store.append("account-ada", deposits(1, 2, 3));
       for (let i = 0; i < 40; i++) {
@@ -139,6 +164,36 @@ export function testFences(suite: Suite): void {
         other.read({ actorId: "account-ada", direction: "backward", limit: 2 }),
       );
       assert.deepEqual(last.map((event) => event.version), [4, 3]);
+    });
+
+    suite.test("the generation a commit is written in is kept with it", async (t) => {
+      const first = await t.store.append("account-ada", deposits(1), {
+        generation: 3,
+      });
+      const fence = await t.store.append("account-ada", [], {
+        fence: true,
+        generation: 4,
+      });
+      assert.equal(first.position.generation, 3);
+      for (const store of [t.store, await t.another()]) {
+        const loaded = await store.load("account-ada");
+        assert.deepEqual(
+          loaded.commits.map((commit) => commit.generation),
+          [3, 4],
+        );
+        assert.equal(loaded.position.generation, 4);
+        assert.deepEqual(loaded.position, fence.position);
+      }
+      const plain = await t.store.append("account-ada", deposits(2));
+      assert.equal(plain.position.generation, undefined);
+      const loaded = await (await t.another()).load("account-ada");
+      assert.equal(loaded.position.generation, undefined);
+      for (const generation of [0, -1, 1.5, NaN]) {
+        await assert.rejects(
+          t.store.append("account-ada", deposits(1), { generation }),
+          { code: "invalid_argument" },
+        );
+      }
     });
 
     suite.test("with events beside it, `fence` changes nothing", async ({ store }) => {

@@ -24,10 +24,15 @@
  * @module
  */
 export * from "./bus_contract.ts";
+export * from "./conforms.ts";
+export * from "./invariants.ts";
 export * from "./memory_buses.ts";
 export * from "./memory_stores.ts";
+export * from "./specification.ts";
 export * from "./store_contract.ts";
 
 // Words of other rooms that the suites take and give.
 export type * from "../store/mod.ts";
 export type * from "../bus/mod.ts";
+export type * from "../actor/mod.ts";
+export type * from "../model/mod.ts";

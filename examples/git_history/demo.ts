@@ -6,6 +6,7 @@ import process from "node:process";
 import { Aether } from "@flowmade/aether";
 import { findNatsServer } from "../../tools/nats_binary.ts";
 import { startNatsServer } from "../../tools/nats_server.ts";
+import { ClusterWatch } from "./cluster_watch.ts";
 import { DemoError } from "./errors.ts";
 import { File } from "./file_actor.ts";
 import { everyPath, readHead } from "./head.ts";
@@ -127,17 +128,24 @@ async function feed(
     namespace: NAMESPACE,
     actors: [],
   });
-  return await feedHistory(aether, {
+  const watch = new ClusterWatch(aether.cluster!, File.type);
+  await watch.shared(workers.map(({ name }) => name));
+  console.log(`Cluster     ${watch.describe()}\n`);
+  const figures = await feedHistory(aether, {
     repository,
     window,
     progress: true,
     onAnswer: (step, answer) => ledger.add(step, answer),
     halfWay() {
       const victim = workers[1]!;
+      watch.kills(victim.name);
       victim.kill();
       return describe(victim);
     },
   });
+  console.log(`\nCluster     ${watch.describe()}`);
+  const { takeover } = watch;
+  return takeover === undefined ? figures : { ...figures, takeover };
 }
 
 function describe({ name, runtime, pid }: Worker): string {

@@ -11,6 +11,8 @@ export interface RunFigures {
   readonly failures: readonly string[];
   /** The worker that was killed, if one was. */
   readonly killed?: string;
+  /** Milliseconds from the kill until other nodes had all of its shards. */
+  readonly takeover?: number;
 }
 
 /** Which repository, and what is counted. */
@@ -84,7 +86,7 @@ export function describeBusiest({ busiest }: Verdict): string {
 
 /** Throughput, latency, pauses, retries. */
 export function describeRun(run: RunFigures): string {
-  const { meter, retries, failures, killed } = run;
+  const { meter, retries, failures, killed, takeover } = run;
   const ms = (value: number) => `${value.toFixed(1)} ms`;
   const lines = [
     "Figures",
@@ -101,6 +103,11 @@ export function describeRun(run: RunFigures): string {
       `  after the kill ${ms(meter.longestPauseAfterMark)} longest pause, ${
         ms(meter.maxAfterMark)
       } slowest command`,
+    ]),
+    ...(takeover === undefined ? [] : [
+      `  fail-over      ${
+        ms(takeover)
+      } from the kill until other nodes had its shards`,
     ]),
     `  retries        ${describeRetries(retries)}, under the same ids`,
   ];

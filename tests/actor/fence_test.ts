@@ -12,7 +12,7 @@ import { gate } from "./_account.ts";
 import { codeOf, hosted, isSettled, settled } from "./_hosted.ts";
 
 const fenced = (options: Parameters<typeof hosted>[0] = {}) =>
-  hosted({ mustFence: () => true, ...options });
+  hosted({ tenure: () => ({ generation: 1, fence: 1 }), ...options });
 
 /** A former owner that has decided something and does not get to store it yet. */
 async function frozen() {
@@ -97,22 +97,43 @@ describe("a fence", () => {
     assert.equal((await holding).version, 1);
   });
 
-  it("is asked for by type and shard, once for each life of an actor", async () => {
+  it("is needed once in a generation: what was written in it or later needs none", async () => {
     const asked: [string, number][] = [];
+    let tenure = { generation: 7, fence: 7 };
     const { ask, host, store } = hosted({
-      mustFence: (type, shard) => {
+      tenure: (type, shard) => {
         asked.push([type, shard]);
-        return asked.length === 1;
+        return tenure;
       },
     });
     await ask("balance");
     await ask("balance");
     await releaseAll(host);
     await ask("balance");
+    assert.equal(store.appends.length, 1);
     assert.deepEqual(asked[0], asked[1]);
     assert.equal(asked.length, 2);
     assert.equal(asked[0]![0], "account");
+    // Handed over: whoever seized it has touched this actor.
+    await releaseAll(host);
+    tenure = { generation: 8, fence: 7 };
+    await ask("balance");
     assert.equal(store.appends.length, 1);
+    // Seized again.
+    await releaseAll(host);
+    tenure = { generation: 9, fence: 9 };
+    await ask("balance");
+    assert.equal(store.appends.length, 2);
+    assert.equal((await store.load("account-ada")).position.generation, 9);
+  });
+
+  it("is not needed where the first use stores events of its own", async () => {
+    const { ask, store } = fenced();
+    await ask("deposit", { amount: 1 });
+    await ask("balance");
+    assert.equal(store.appends.length, 1);
+    const { commits } = await store.load("account-ada");
+    assert.equal(commits[0]!.generation, 1);
   });
 
   it("is tried again where others write, and not for ever", async () => {
@@ -151,6 +172,24 @@ describe("a fence", () => {
     }
     store.holds = false;
     assert.equal(await ask("balance"), 0);
+  });
+});
+
+describe("a rejection told to a second attempt", () => {
+  it("holds against the first one, which a frozen owner still has to store", async () => {
+    const { late, old, shared, thaw } = await frozen();
+    const commandId = ulid();
+    // Behind the frozen commit the owner decides this one as well: it is done.
+    const first = codeOf(old.ask("withdraw", { amount: 6 }, { commandId }));
+    // The new owner has no reason to fence.
+    const { ask } = hosted({ shared });
+    const second = ask("withdraw", { amount: 6 }, { commandId, attempt: 2 });
+    assert.equal(await codeOf(second), "insufficient_funds");
+    await ask("deposit", { amount: 100 });
+    thaw();
+    assert.equal((await late).version, 3);
+    assert.equal(await first, "insufficient_funds");
+    assert.equal(await ask("balance", undefined, { linear: true }), 106);
   });
 });
 

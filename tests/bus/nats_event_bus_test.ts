@@ -125,9 +125,10 @@ describe("NatsEventBus", () => {
     send({});
     send({ "Nats-Sequence": "7" });
     send({ "Nats-Sequence": "7", "Nats-Stream": "AETHER=EV=other" });
-    send({ "Nats-Sequence": "x", ...stream });
-    send({ "Nats-Sequence": "1", ...stream }); // seen already
-    send({ "Nats-Sequence": "2", ...stream }); // no commit
+    // In the order in which the server adds them.
+    send({ ...stream, "Nats-Sequence": "x" });
+    send({ ...stream, "Nats-Sequence": "1" }); // seen already
+    send({ ...stream, "Nats-Sequence": "2" }); // no commit
     await eventually(() => codes.length === 5);
     assert.deepEqual(new Set(codes), new Set(["corrupt_log"]));
     assert.equal(subscription.stats().late, 1);

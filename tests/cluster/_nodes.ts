@@ -12,6 +12,8 @@ import {
   type ClusterManagerOptions,
   type ClusterPorts,
   connectCluster,
+  type ControlLog,
+  type ControlWrite,
   type NatsClusterOptions,
   type ShardedType,
   type ShardMap,
@@ -176,10 +178,19 @@ export class TestCluster implements AsyncDisposable {
   }
 }
 
+let turn: Promise<unknown> = Promise.resolve();
+
+/** Starts clusters one after another, as all at once is more than a machine has. */
+export function inTurn<T>(start: () => Promise<T>): Promise<T> {
+  const started = turn.then(start);
+  turn = started.catch(() => {});
+  return started;
+}
+
 /** Opens the world of a cluster, as one node sees it. */
 export async function openPorts(
   options: NatsClusterOptions & {
-    readonly url?: string;
+    readonly url?: string | readonly string[];
     readonly connection?: Readonly<Record<string, unknown>>;
   },
 ): Promise<ClusterPorts & AsyncDisposable & { readonly nc: Connection }> {
@@ -249,6 +260,22 @@ export async function changed(
   assert.ok(isSo(), `did not come about within ${timeout} ms: ${isSo}`);
 }
 
+/** A node's control log, with something before each write. */
+export function beforeWrites(
+  { control }: ClusterPorts,
+  run: (write: ControlWrite) => Promise<void> | void,
+): ControlLog {
+  return {
+    last: (...args) => control.last(...args),
+    next: (...args) => control.next(...args),
+    watch: (...args) => control.watch(...args),
+    publish: async (write, timeout) => {
+      await run(write);
+      return await control.publish(write, timeout);
+    },
+  };
+}
+
 /** Watches that no two nodes ever answer for one shard, until it is stopped. */
 export function watchHolders(nodes: () => readonly TestNode[]) {
   let looks = 0;
@@ -300,5 +327,8 @@ export function runsOf(nodes: readonly TestNode[]): string[] {
 /** The shards that a node knows to have been seized. */
 export function seizedOf({ map }: TestNode): number[] {
   const shards = Array.from({ length: 256 }, (_, shard) => shard);
-  return shards.filter((shard) => map.at(shard).seized);
+  return shards.filter((shard) => {
+    const { fence, generation } = map.at(shard);
+    return fence === generation;
+  });
 }

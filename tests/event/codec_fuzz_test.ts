@@ -6,6 +6,7 @@ import fc from "fast-check";
 import {
   cloudEventsCodec,
   CorruptLogError,
+  decodeWith,
   type EncodedCommit,
   type Event,
 } from "../../event/mod.ts";
@@ -51,6 +52,12 @@ function outcome({ contentType, body }: EncodedCommit): "valid" | "corrupt" {
     if (error instanceof CorruptLogError) return "corrupt";
     throw error;
   }
+  // As text it is the same.
+  const text = strictUtf8.decode(body);
+  assert.deepStrictEqual(
+    decodeWith(cloudEventsCodec, contentType, { data: NONE, text }),
+    events,
+  );
   // Valid is what could be stored: it is taken, and comes back as it is.
   const again = cloudEventsCodec.encode("shop", events);
   assert.deepStrictEqual(
@@ -59,6 +66,9 @@ function outcome({ contentType, body }: EncodedCommit): "valid" | "corrupt" {
   );
   return "valid";
 }
+
+const NONE = new Uint8Array(0);
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 // What tears JSON and what no payload may hold.
 const SNIPPETS = [

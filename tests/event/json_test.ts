@@ -9,6 +9,7 @@ import {
   MAX_KEYS,
   parseJson,
 } from "../../event/mod.ts";
+import { findFault, isSound } from "../../event/_json_fault.ts";
 import { json, text, UNSAFE_KEYS } from "./_arbitraries.ts";
 import { holds, LONG } from "./_property.ts";
 
@@ -215,6 +216,39 @@ describe("assertJson()", () => {
         return true;
       },
     );
+  });
+});
+
+describe("isSound()", () => {
+  it("is findFault() without the words", LONG, () => {
+    const value = fc.oneof(
+      json,
+      fc.jsonValue(),
+      fc.constantFrom("-0", "[1e999]", '{"a":"\\ud800"}', '{"\\udc00":1}')
+        .map((text) => JSON.parse(text) as unknown),
+      fc.constantFrom(...UNSAFE_KEYS).map((key) =>
+        JSON.parse(`[{"a":{"${key}":1}}]`) as unknown
+      ),
+      fc.nat(70).map((levels) => nested(levels + 1)),
+    );
+    holds(value, (found) => {
+      const sound = findFault(found, 0, true) === undefined;
+      assert.equal(isSound(found, 0, false), sound);
+      // Where no text can be broken, it need not be looked at.
+      if (sound) assert.ok(isSound(found, 0, true));
+    });
+  });
+
+  it("counts keys and levels as findFault() does", () => {
+    for (const keys of [10_000, 10_001]) {
+      const wide = Object.fromEntries(
+        Array.from({ length: keys }, (_, i) => [`k${i}`, i]),
+      );
+      assert.equal(isSound(wide, 0, true), keys === 10_000);
+    }
+    for (const levels of [64, 65]) {
+      assert.equal(isSound(nested(levels), 0, true), levels === 64);
+    }
   });
 });
 

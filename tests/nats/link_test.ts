@@ -227,7 +227,7 @@ describe("Link", () => {
   });
 });
 
-describe("RawHeaders", () => {
+describe("RawHeaders on a connection", () => {
   it("reads the same as the client does", async () => {
     const nc = await connect({ servers: (await testServer()).url });
     const subject = uniqueNamespace("headers");
@@ -247,23 +247,6 @@ describe("RawHeaders", () => {
     assert.equal(fast!.get("B-c"), "two words");
     await link.close();
     await nc.close();
-  });
-
-  it("takes the last value where a writer forged a server's header", () => {
-    const headers = new RawHeaders(
-      "NATS/1.0\r\nNats-Sequence: 1\r\nX: Nats-Sequence: 2\r\nNats-Sequence: 3\r\n\r\n",
-    );
-    assert.equal(headers.get("Nats-Sequence"), "1");
-    assert.equal(headers.last("Nats-Sequence"), "3");
-  });
-
-  it("reads a status", () => {
-    assert.equal(
-      new RawHeaders("NATS/1.0 404 Message Not Found\r\n\r\n").status,
-      404,
-    );
-    assert.equal(new RawHeaders("NATS/1.0\r\nA: 1\r\n\r\n").status, 0);
-    assert.equal(new RawHeaders("").status, 0);
   });
 });
 

@@ -71,6 +71,14 @@ tail: 5 order-5@2 OrderPaid
 tail: notice shop-main@1 ShopClosed {"until":"tomorrow"}
 done
 `,
+  "06_job_runner.ts": `\
+three nodes: 200 jobs are done, 0 of them twice
+each has done its share: true
+west has left meanwhile: 600 jobs are done, 0 of them twice
+west has done 0 of them since
+south has come meanwhile: 1000 jobs are done, 0 of them twice
+south has done its share: true
+`,
 };
 
 describe("examples", () => {
@@ -79,7 +87,12 @@ describe("examples", () => {
       assert.equal(await outputOf(example), story);
     });
   }
-  for (const example of ["03_event_store.ts", "04_nodes_and_client.ts"]) {
+  const onServer = [
+    "03_event_store.ts",
+    "04_nodes_and_client.ts",
+    "06_job_runner.ts",
+  ];
+  for (const example of onServer) {
     it(`${example} runs on a server that is there`, async () => {
       const { url } = await testServer();
       const story = STORIES[example]!.replace("in memory", "on NATS");

@@ -1,0 +1,196 @@
+/** Commands that come again, however late. */
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import {
+  InMemoryLog,
+  type LoadedActor,
+  type LoadOptions,
+  type StoredCommit,
+  ulid,
+} from "@flowmade/aether";
+import { codeOf, HeldStore, hosted, settled } from "./_hosted.ts";
+import { Account } from "./_account.ts";
+import { worlds } from "./_worlds.ts";
+
+/** A store whose clock the test sets, that counts the commits it reads back. */
+class OldStore extends HeldStore {
+  commitsRead = 0;
+  readonly loads: (LoadOptions | undefined)[] = [];
+
+  override load(actorId: string, options?: LoadOptions): Promise<LoadedActor> {
+    this.loads.push(options);
+    return super.load(actorId, options);
+  }
+
+  override async *readCommits(actorId: string): AsyncGenerator<StoredCommit> {
+    for await (const commit of super.readCommits(actorId)) {
+      this.commitsRead++;
+      yield commit;
+    }
+  }
+}
+
+const MINUTE = 60_000;
+
+/** An account with more commands behind it than are remembered, one a minute. */
+async function aged(count = 1_500) {
+  const shared = new InMemoryLog("hosted");
+  let now = Date.now() - count * MINUTE;
+  const clock = {
+    now: () => now,
+    monotonic: () => performance.now(),
+    timer: () => () => {},
+  };
+  const store = new OldStore({ namespace: "hosted", log: shared, clock });
+  const ids: string[] = [];
+  for (let i = 0; i < count; i++, now += MINUTE) {
+    const id = i % 2 === 0 ? `order-${i}` : ulidOf(now);
+    ids.push(id);
+    const rejected = { reason: "full", message: "at 0", details: {} };
+    const events = i % 10 === 9
+      ? []
+      : [{ eventType: "Deposited", data: { amount: 1 } }];
+    await store.append("account-ada", events, {
+      fence: true,
+      commands: [
+        events.length > 0 ? { id, events: 1 } : { id, events: 0, rejected },
+      ],
+    });
+  }
+  const parts = hosted({ store, clock });
+  await parts.ask("balance");
+  await settled();
+  return { ...parts, store, ids, total: count - count / 10 };
+}
+
+/** A ULID made at a time. */
+function ulidOf(time: number): string {
+  const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  let text = "";
+  for (let i = 0, left = time; i < 10; i++, left = Math.floor(left / 32)) {
+    text = alphabet[left % 32] + text;
+  }
+  return text + ulid().slice(10);
+}
+
+describe("a command that comes again long after", () => {
+  it("is found in the log, with its events or its rejection", async () => {
+    const { ask, ids, store, total } = await aged();
+    for (const i of [0, 1, 9, 377]) {
+      const again = ask("deposit", { amount: 1 }, {
+        commandId: ids[i]!,
+        attempt: 2,
+      });
+      if (i % 10 === 9) assert.equal(await codeOf(again), "full");
+      else {
+        const version = i + 1 - Math.floor(i / 10);
+        assert.equal((await again).version, version);
+        assert.equal((await again).events[0].version, version);
+      }
+    }
+    assert.equal(await ask("balance"), total);
+    assert.equal(store.appends.length, 1_500);
+  });
+
+  it("is looked for as far back as its id was made, in the commits as they come", async () => {
+    const { ask, ids, store } = await aged();
+    const loads = store.loads.length;
+    await ask("deposit", { amount: 1 }, { commandId: ids[401]!, attempt: 2 });
+    assert.ok(store.commitsRead < 1_110, `${store.commitsRead} commits`);
+    assert.equal(store.loads.length, loads);
+    // One that was never stored, made at the same time.
+    store.commitsRead = 0;
+    const commandId = ids[401]!.slice(0, 10) + ulid().slice(10);
+    const { version } = await ask("deposit", { amount: 1 }, {
+      commandId,
+      attempt: 2,
+    });
+    assert.equal(version, 1_351);
+    assert.ok(
+      store.commitsRead > 1_090 && store.commitsRead < 1_110,
+      `${store.commitsRead} commits`,
+    );
+  });
+
+  it("is found at its first attempt too, if its id is older than the memory", async () => {
+    const { ask, ids, total } = await aged();
+    await ask("deposit", { amount: 1 }, { commandId: ids[7]! });
+    assert.equal(await ask("balance"), total);
+  });
+
+  it("is not looked for where the memory would know it", async () => {
+    const { ask, ids, store } = await aged();
+    await ask("deposit", { amount: 1 }, { commandId: ids[1_401]!, attempt: 2 });
+    await ask("deposit", { amount: 1 }, { attempt: 2 });
+    await ask("deposit", { amount: 1 });
+    await ask("deposit", { amount: 1 }, { commandId: "a-new-one" });
+    assert.equal(store.commitsRead, 0);
+  });
+
+  it("is looked for once, with all that wait with it", async () => {
+    const { ask, ids, store, total } = await aged();
+    const again = [1, 3, 11].map((i) =>
+      ask("deposit", { amount: 1 }, { commandId: ids[i]!, attempt: 2 })
+    );
+    const fresh = ask("deposit", { amount: 1 });
+    const answers = await Promise.all(again);
+    assert.deepEqual(answers.map(({ version }) => version), [2, 4, 11]);
+    await fresh;
+    assert.ok(store.commitsRead <= 2 * 1_500, `${store.commitsRead} commits`);
+    assert.equal(await ask("balance"), total + 1);
+  });
+
+  it("runs if it is durable and nothing is found, and what it came to is kept", async () => {
+    const { ask, store } = await aged();
+    const commandId = "parked-1";
+    const refused = () =>
+      ask("withdraw", { amount: 9_999 }, { commandId, durable: true });
+    assert.equal(await codeOf(refused()), "insufficient_funds");
+    assert.equal(store.commitsRead, 1_500);
+    assert.deepEqual(store.appends.at(-1)!.events, []);
+    await ask("deposit", { amount: 99_999 });
+    assert.equal(await codeOf(refused()), "insufficient_funds");
+    const none = ask("nothing", undefined, { durable: true });
+    assert.deepEqual(await none, { version: 1_351, events: [] });
+    assert.equal(store.appends.length, 1_503);
+  });
+
+  it("loads all of it from a store that cannot read commits", async () => {
+    const { ask, ids, store, total } = await aged();
+    (store as { readCommits?: unknown }).readCommits = undefined;
+    const again = { commandId: ids[1]!, attempt: 2 };
+    assert.equal((await ask("deposit", { amount: 1 }, again)).version, 2);
+    assert.equal(await ask("balance"), total);
+  });
+});
+
+for (const [where, open] of worlds) {
+  describe(`a command that comes again ${where}`, () => {
+    it("is answered from the log by any node, behind a thousand others", async () => {
+      await using world = await open();
+      const one = await world.start();
+      const ada = one.actor(Account, "ada");
+      const commandId = ulid();
+      const first = await ada.deposit({ amount: 1 }, { commandId });
+      // As by a node of another release, and all at once.
+      const events = Array.from({ length: 1_300 }, () => ({
+        eventType: "Deposited",
+        data: { amount: 1 },
+      }));
+      const commands = events.map((_, i) => ({ id: `c${i}`, events: 1 }));
+      for (const from of [0, 650]) {
+        await one.store.append("account-ada", events.slice(from, from + 650), {
+          commands: commands.slice(from, from + 650),
+        });
+      }
+      await one.close();
+      const other = (await world.start()).actor(Account, "ada");
+      assert.equal(await other.balance(), 1_301);
+      assert.deepEqual(
+        await other.deposit({ amount: 1 }, { commandId }),
+        first,
+      );
+      assert.equal(await other.balance(), 1_301);
+    });
+  });
+}

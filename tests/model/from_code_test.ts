@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { defineActor, Rejected } from "../../mod.ts";
+import { observe } from "../../testing/mod.ts";
+import {
+  assertModel,
+  differencesFrom,
+  type Model,
+  modelOf,
+  type PolicyLike,
+  type ProjectionLike,
+} from "../../model/mod.ts";
+import { Booking, Room } from "../../examples/booking/actors.ts";
+import { booking } from "../../examples/booking/model.ts";
+
+const Account = defineActor("account", {
+  state: () => 0,
+  events: {
+    Deposited: (s: number, e: { amount: number; note?: string }) =>
+      s + e.amount,
+    Withdrawn: (s: number, e: { amount: number }) => s - e.amount,
+  },
+}).commands({
+  deposit: (_s, c: { amount: number; note?: string }) => ({
+    type: "Deposited",
+    data: c,
+  }),
+  withdraw(s, c: { amount: number }) {
+    if (c.amount > s) throw new Rejected("insufficient_funds");
+    return { type: "Withdrawn", data: c };
+  },
+}).queries({ balance: (s) => s });
+
+const Alarm: PolicyLike = {
+  name: "Alarm",
+  on: { account: { Withdrawn: () => {} } },
+  sends: ["account.deposit"],
+};
+const Statement: ProjectionLike = {
+  name: "Statement",
+  on: { account: { Deposited: () => {}, Withdrawn: () => {} } },
+  initial: () => ({}),
+};
+
+describe("modelOf()", () => {
+  it("derives names of actors, policies and projections", () => {
+    const model = modelOf([Account, Alarm, Statement], { name: "bank" });
+    assert.deepEqual(model, {
+      name: "bank",
+      aggregates: {
+        account: {
+          events: { Deposited: {}, Withdrawn: {} },
+          commands: { deposit: {}, withdraw: {} },
+          queries: { balance: {} },
+        },
+      },
+      policies: {
+        Alarm: { on: ["account.Withdrawn"], sends: ["account.deposit"] },
+      },
+      readModels: {
+        Statement: { from: ["account.Deposited", "account.Withdrawn"] },
+      },
+    });
+  });
+
+  it("adds what was observed: events, rejections, fields", async () => {
+    const observed = await observe([Account], [
+      { of: "account", when: { type: "deposit", data: { amount: 1 } } },
+      {
+        of: "account",
+        when: { type: "deposit", data: { amount: 2, note: "x" } },
+      },
+      { of: "account", when: { type: "withdraw", data: { amount: 2 } } },
+      {
+        of: "account",
+        given: [{ type: "Deposited", data: { amount: 3 } }],
+        when: { type: "withdraw", data: { amount: 2 } },
+      },
+    ]);
+    const { aggregates } = modelOf([Account], { name: "bank" }, observed);
+    const { events, commands } = aggregates!["account"]!;
+    const amount = { type: "number" };
+    const note = { type: "string", optional: true };
+    assert.deepEqual(events, {
+      Deposited: { fields: { amount, note } },
+      Withdrawn: { fields: { amount } },
+    });
+    assert.deepEqual(commands, {
+      deposit: { fields: { amount, note }, emits: ["Deposited"] },
+      withdraw: {
+        fields: { amount },
+        emits: ["Withdrawn"],
+        rejects: ["insufficient_funds"],
+      },
+    });
+  });
+
+  it("adds what it is told, which counts for more than what was observed", async () => {
+    const observed = await observe([Account], [
+      { of: "account", when: { type: "deposit", data: { amount: 1 } } },
+    ]);
+    const told: Model = {
+      name: "bank",
+      people: { clerk: {} },
+      aggregates: {
+        account: {
+          text: "Money.",
+          events: { Deposited: { fields: { amount: "integer" } } },
+          commands: { deposit: { by: ["clerk"] } },
+        },
+      },
+      policies: { Alarm: { text: "Rings.", calls: ["police"] } },
+      systems: { police: {} },
+      hotspots: [{ on: "policy:Alarm", text: "How loud?" }],
+    };
+    const model = modelOf([Account, Alarm], told, observed);
+    const account = model.aggregates!["account"]!;
+    assert.equal(account.text, "Money.");
+    assert.deepEqual(account.events!["Deposited"]!.fields, {
+      amount: "integer",
+    });
+    assert.deepEqual(account.commands!["deposit"], {
+      fields: { amount: { type: "number" } },
+      by: ["clerk"],
+      emits: ["Deposited"],
+    });
+    assert.deepEqual(model.policies!["Alarm"], {
+      text: "Rings.",
+      calls: ["police"],
+      on: ["account.Withdrawn"],
+      sends: ["account.deposit"],
+    });
+    assert.equal(model.hotspots?.length, 1);
+  });
+
+  it("knows an aggregate that lives elsewhere by the events others react to", () => {
+    const model = modelOf([
+      { name: "Greet", on: { customer: { Registered: () => {} } } },
+    ], { name: "shop" });
+    assert.deepEqual(model.aggregates, {
+      customer: { events: { Registered: {} } },
+    });
+  });
+
+  it("refuses to be told otherwise than the code is", () => {
+    const told: Model = {
+      name: "bank",
+      aggregates: {
+        account: { events: { Closed: {} }, commands: { close: {} } },
+      },
+      policies: { Alarm: { on: ["account.Deposited"] } },
+    };
+    assert.throws(
+      () => modelOf([Account, Alarm], told),
+      /event of account.*"Closed".*command of account.*"close".*policy Alarm.*"account\.Deposited"/,
+    );
+  });
+
+  it("refuses a policy on an event that its actor does not have", () => {
+    const wrong = { name: "Greet", on: { account: { Opened: () => {} } } };
+    assert.throws(
+      () => modelOf([Account, wrong], { name: "bank" }),
+      /"account" has no event "Opened"/,
+    );
+  });
+});
+
+describe("assertModel()", () => {
+  it("is content where model and code have the same names", () => {
+    assertModel(booking, [Booking, Room], { partial: true });
+    assertModel(
+      modelOf([Account, Alarm, Statement], { name: "bank" }),
+      [Account, Alarm, Statement],
+    );
+  });
+
+  it("tells every difference, and who has it", () => {
+    const model: Model = {
+      name: "bank",
+      aggregates: {
+        account: {
+          events: { Deposited: {}, Closed: {} },
+          commands: { deposit: {}, withdraw: {}, close: {} },
+        },
+        till: {},
+      },
+      policies: {
+        Alarm: { on: ["account.Deposited"] },
+        Greet: {},
+      },
+      readModels: { Statement: { from: ["account.Deposited"] } },
+    };
+    const found = differencesFrom(model, [Account, Alarm, Statement]);
+    assert.deepEqual(
+      found.map(({ at, only }) => `${only}: ${at}`).sort(),
+      [
+        "code: account.Withdrawn",
+        "code: account.balance",
+        "code: policy:Alarm",
+        "code: policy:Alarm",
+        "code: readModel:Statement",
+        "model: account.Closed",
+        "model: account.close",
+        "model: policy:Alarm",
+        "model: policy:Greet",
+        "model: till",
+      ],
+    );
+    assert.throws(
+      () => assertModel(model, [Account, Alarm, Statement]),
+      /the model has no event of account "Withdrawn"/,
+    );
+  });
+
+  it("asks for notes that no definition stands for, unless it is partial", () => {
+    const model: Model = { name: "x", aggregates: { a: {}, b: {} } };
+    const A = defineActor("a", { state: () => 0, events: {} });
+    assert.throws(() => assertModel(model, [A]), /no aggregate "b"/);
+    assertModel(model, [A], { partial: true });
+  });
+});
