@@ -1,5 +1,5 @@
 /** What a system runs beside its actors: policies and projections. */
-import { InvalidArgumentError, type Rejected } from "../event/mod.ts";
+import { InvalidArgumentError } from "../event/mod.ts";
 import type { Connection } from "../nats/mod.ts";
 import { type EventStore, InMemoryEventStore } from "../store/mod.ts";
 import type { EventBroadcaster, Seats } from "../bus/mod.ts";
@@ -10,9 +10,8 @@ import {
   type ViewsPlace,
 } from "../projection/mod.ts";
 import type { Own } from "./aether.ts";
-import type { Call } from "./_call.ts";
+import type { Outbox } from "./_outbox.ts";
 import { Policies } from "./_policies.ts";
-import { AskingOutbox } from "./_sends.ts";
 
 /** What the parts are opened with. */
 export interface PartsPorts {
@@ -22,8 +21,8 @@ export interface PartsPorts {
   readonly store: EventStore;
   /** Where they are read; undefined where the log of the store is not known. */
   readonly bus: (EventBroadcaster & Seats) | undefined;
-  /** Gets a call answered wherever its actor is. */
-  ask(call: Call): Promise<unknown>;
+  /** Where commands are sent; undefined where the store has no inbox. */
+  readonly outbox: Outbox | undefined;
 }
 
 /** Policies and projections of a system. */
@@ -41,31 +40,21 @@ export class Parts {
 
   /** Starts what a node runs; a client runs nothing. */
   async start(): Promise<void> {
-    const { actors, clock, log, namespace, policies = [], projections = [] } =
+    const { actors, log, namespace, policies = [], projections = [] } =
       this.#own;
     if (actors.length === 0 || policies.length + projections.length === 0) {
       return;
     }
-    const { ask, bus } = this.#ports;
+    const { bus, outbox } = this.#ports;
     if (bus === undefined) throw noLog();
-    if (projections.length > 0) {
-      await this.#views.run(projections, bus);
-    }
+    if (projections.length > 0) await this.#views.run(projections, bus);
     if (policies.length === 0) return;
-    const outbox = new AskingOutbox(
-      clock,
-      ask,
-      ({ address, commandId, name }, { message, reason }: Rejected) =>
-        log({
-          level: "warn",
-          message: "a command that was sent was rejected",
-          ...{ actorId: address.id, command: name, commandId, reason },
-          explanation: message,
-        }),
-    );
-    this.#policies = new Policies(policies, {
-      ...{ namespace, bus, outbox, clock, log },
-    });
+    if (outbox === undefined) {
+      throw new InvalidArgumentError(
+        "Cannot run policies over a store that has no inbox, as what they send goes there",
+      );
+    }
+    this.#policies = new Policies(policies, { namespace, bus, outbox, log });
     await this.#policies.ready();
   }
 

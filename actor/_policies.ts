@@ -1,22 +1,28 @@
 /**
  * Runs policies: each on a durable subscription of its own, one process at a time.
  *
- * An event is acknowledged when all that its handler has sent is taken for good. If
+ * An event is acknowledged when all that its handler has sent is in the inbox. If
  * the process dies before that, the next one delivers the event again, the handler
- * sends the same commands under the same ids, and those that were done already are
- * answered and change nothing. That is where "exactly once in effect" comes from;
- * no lease has to be believed, as a late process sends under the same ids, too.
+ * sends the same commands under the same ids, and those that are done already are
+ * answered from what their actor remembers, and change nothing. That is where
+ * "exactly once in effect" comes from; no lease has to be believed, as a late process
+ * sends under the same ids, too.
+ *
+ * Through the inbox, and not by asking the target: a target that is slow, or cannot
+ * carry out what it is sent, holds up its own lane there and not the policy.
  */
 import {
-  type Clock,
+  ClosedError,
+  deriveId,
   InvalidArgumentError,
-  parseActorId,
   type StoredEvent,
 } from "../event/mod.ts";
 import type { BusEvent, EventBroadcaster, Subscription } from "../bus/mod.ts";
+import type { DurableCommand } from "../store/mod.ts";
 import { handlerOf, onlyType } from "../projection/mod.ts";
 import type { Log } from "./log.ts";
-import { createSender, type Outbox, type Outgoing } from "./_sends.ts";
+import type { Outbox } from "./_outbox.ts";
+import { createSender } from "./_sender.ts";
 import type { PolicyContext, PolicyDefinition } from "./policy.ts";
 
 /** What policies work with. */
@@ -27,8 +33,6 @@ export interface PolicyPorts {
   readonly bus: EventBroadcaster;
   /** Where commands go. */
   readonly outbox: Outbox;
-  /** Where time comes from. */
-  readonly clock: Clock;
   /** Who is told. */
   readonly log: Log;
 }
@@ -111,9 +115,8 @@ class Running {
     attempt: number,
   ): Promise<void> {
     try {
-      const { signal } = this.#end;
       for (const command of await this.#decide(event, attempt)) {
-        await this.#ports.outbox.send(command, signal);
+        await this.#send(command);
       }
     } catch (error) {
       if (!this.#end.signal.aborted) {
@@ -132,29 +135,34 @@ class Running {
   async #decide(
     event: BusEvent & StoredEvent,
     attempt: number,
-  ): Promise<readonly Outgoing[]> {
-    const { name, on } = this.#policy;
-    const cause = await causeOf(event, this.#policy);
-    const commands: Outgoing[] = [];
+  ): Promise<readonly DurableCommand[]> {
+    const { durable, name, on } = this.#policy;
+    const { actorId, commandId, commitId, metadata, version } = event;
+    const correlationId = metadata?.correlationId ?? commandId;
+    const traceparent = metadata?.traceparent;
+    const commands: DurableCommand[] = [];
     let isOver = false;
     const ctx: PolicyContext = {
       policy: name,
       attempt,
       send: (target, key) =>
-        createSender(target, key, (address, command, input) => {
+        createSender(target, key, ({ to, ...noted }) => {
           if (isOver) {
             throw new InvalidArgumentError(
-              `Cannot send "${command}" to "${address.id}" as the handler of policy "${name}" has returned`,
+              `Cannot send "${noted.command}" to "${to}" as the handler of policy "${name}" has returned`,
             );
           }
+          const nth = commands.length;
           commands.push({
-            ...{ address, name: command, input },
-            commandId: `${cause}#${commands.length}`,
-            correlationId: event.metadata?.correlationId ?? event.commandId,
+            ...noted,
+            commandId: deriveId(commitId, `/${durable}@${version}#${nth}`),
+            actorId: to,
+            source: `${durable}/${actorId}`,
             causationId: event.id,
-            traceparent: event.metadata?.traceparent,
+            ...(correlationId === undefined ? {} : { correlationId }),
+            ...(traceparent === undefined ? {} : { traceparent }),
           });
-        }) as never,
+        }),
     };
     try {
       await handlerOf(on, event)!(event, ctx);
@@ -162,6 +170,23 @@ class Running {
       isOver = true;
     }
     return commands;
+  }
+
+  /** Puts a command into the inbox, unless all ends before. */
+  #send(command: DurableCommand): Promise<void> {
+    const { signal } = this.#end;
+    return new Promise((resolve, reject) => {
+      const end = () =>
+        reject(
+          new ClosedError(
+            `Cannot send "${command.command}" to "${command.actorId}" any more as policy "${this.#policy.name}" has ended here`,
+          ),
+        );
+      if (signal.aborted) return end();
+      signal.addEventListener("abort", end, { once: true });
+      this.#ports.outbox.sendDurable(command).then(resolve, reject)
+        .finally(() => signal.removeEventListener("abort", end));
+    });
   }
 
   #tell(
@@ -172,21 +197,3 @@ class Running {
     this.#ports.log({ level, message, policy: this.#policy.name, ...facts });
   }
 }
-
-/** Names what a policy makes of an event: the same in every process and release. */
-export async function causeOf(
-  { actorId, namespace, version }: BusEvent,
-  { durable }: PolicyDefinition,
-): Promise<string> {
-  const { keyToken, type } = parseActorId(actorId);
-  const cause = `${namespace}/${type}/${keyToken}@${version}/${durable}`;
-  if (cause.length <= LONGEST) return cause;
-  const hash = new Uint8Array(
-    await crypto.subtle.digest("SHA-256", new TextEncoder().encode(cause)),
-  );
-  const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0"));
-  return `${durable}/${hex.join("")}`;
-}
-
-/** Room for a number behind it: an id has 128 characters at most. */
-const LONGEST = 120;

@@ -14,29 +14,8 @@ import {
   type HandlersByType,
   handlersByType,
 } from "../projection/mod.ts";
-import type {
-  ActorDefinition,
-  ActorShape,
-  AnyActor,
-  TypeName,
-} from "./definition.ts";
-
-/** Notes that a command is to be sent; it takes an input only where its handler does. */
-export type Send<Input> = 0 extends 1 & Input
-  // deno-lint-ignore no-explicit-any
-  ? (input?: any) => void
-  : unknown extends Input ? (input?: undefined) => void
-  : undefined extends Input ? (input?: Input) => void
-  : (input: Input) => void;
-
-/** The commands a shape gives whoever sends to its actors. */
-export type SendsOf<Shape extends ActorShape> = {
-  readonly [Name in keyof Shape["commands"]]: Send<Shape["commands"][Name]>;
-};
-
-/** What commands are sent to one actor by. */
-export type ActorSender<Definition extends AnyActor> = Definition extends
-  ActorDefinition<infer Shape> ? SendsOf<Shape> : never;
+import type { AnyActor, TypeName } from "./definition.ts";
+import type { SendRef } from "./effects.ts";
 
 /** What a policy's handler is told beside the event. */
 export interface PolicyContext {
@@ -49,7 +28,8 @@ export interface PolicyContext {
    * when the handler has returned; of one that throws, nothing does. The nth command
    * a handler sends for an event has an id of its own, the same however often the
    * event is delivered, and takes effect once: so let the event alone decide what is
-   * sent.
+   * sent. What cannot be carried out, or is rejected, is parked ({@link
+   * ParkedCommands}), from the source `<durable>/<actor id of the event>`.
    *
    * @throws {InvalidArgumentError} `invalid_argument`: no such actor id, no such
    * command, or an input that JSON cannot hold.
@@ -57,7 +37,7 @@ export interface PolicyContext {
   send<Definition extends AnyActor>(
     definition: Definition | TypeName<Definition>,
     key: string,
-  ): ActorSender<Definition>;
+  ): SendRef<Definition>;
 }
 
 /** Handlers of a definition's events. */
@@ -91,7 +71,7 @@ export interface PolicyOptions {
    * to what happened before there was such a policy, too.
    */
   readonly from?: StartFrom;
-  /** When a handler throws, or a command can never be carried out; see {@link RetryOptions}. */
+  /** When a handler throws; see {@link RetryOptions}. */
   readonly retry?: RetryOptions;
   /** Milliseconds after which another node may take over from one that gives no sign; 5,000 by default. */
   readonly lease?: number;

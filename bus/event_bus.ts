@@ -51,6 +51,12 @@ export interface CommitLog {
   at(sequence: number): LoggedMessage | undefined;
   /** Calls back behind each commit; returns how to end that. */
   onCommit(listener: () => void): () => void;
+  /** Calls back with each notice sent beside the log, where that can be; returns how to end that. */
+  onNotice?(
+    listener: (
+      notice: Pick<LoggedMessage, "subject" | "headers" | "data">,
+    ) => void,
+  ): () => void;
 }
 
 /** How an in-process bus is to be. */
@@ -93,6 +99,7 @@ export class EventBus implements EventBroadcaster, Seats {
   readonly #durables = new Map<string, MemoryDurable>();
   readonly #subscriptions = new Map<BusSubscription, SubscriptionPlan>();
   readonly #live = new Set<MemoryLiveFeed>();
+  readonly #stops: (() => void)[] = [];
   #closed = false;
 
   /** Makes a bus; it is ready at once. */
@@ -118,6 +125,10 @@ export class EventBus implements EventBroadcaster, Seats {
     }
     this.#logs.set(log.namespace, log);
     for (const feed of this.#live) feed.listen(log);
+    const stop = log.onNotice?.((notice) => {
+      for (const feed of this.#live) feed.notice(log.namespace, notice);
+    });
+    if (stop !== undefined) this.#stops.push(stop);
   }
 
   /** As {@link EventBroadcaster.subscribe}. */
@@ -196,6 +207,7 @@ export class EventBus implements EventBroadcaster, Seats {
   /** As {@link EventBroadcaster.close}. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const stop of this.#stops.splice(0)) stop();
     await Promise.all([...this.#subscriptions.keys()].map((s) => s.close()));
   }
 

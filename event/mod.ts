@@ -18,6 +18,7 @@ export * from "./clock.ts";
 export * from "./codec.ts";
 export * from "./commit.ts";
 export * from "./durable_name.ts";
+export * from "./effects.ts";
 export * from "./errors.ts";
 export * from "./event.ts";
 export * from "./headers.ts";

@@ -2,13 +2,13 @@
  * Pages of a stream: commits of a filter, forward and backward, from whichever
  * replica answers, at most one page ahead of the consumer.
  */
-import { CorruptLogError } from "../event/mod.ts";
+import { CorruptLogError, parseEventSubject } from "../event/mod.ts";
 import { Deadline } from "../nats/mod.ts";
 import type { StoredMessage } from "./_api.ts";
 import { decodeUntrailed } from "./_commit.ts";
 import type { Context } from "./_context.ts";
 import type { ReadPlan } from "./_rules.ts";
-import type { StoredCommit } from "./types.ts";
+import type { ActorCommit, StoredCommit } from "./types.ts";
 
 /**
  * A message of a page, decoded as it came, so that its bytes need not be kept.
@@ -16,6 +16,7 @@ import type { StoredCommit } from "./types.ts";
  */
 interface Entry {
   readonly sequence: number;
+  readonly subject: string;
   readonly commit?: StoredCommit;
   readonly error?: unknown;
 }
@@ -28,6 +29,33 @@ export async function* pages(
   to: number,
   plan: ReadPlan,
 ): AsyncGenerator<StoredCommit> {
+  for await (const entry of entries(context, filter, from, to, plan)) {
+    yield commitOf(entry);
+  }
+}
+
+/** The same with whose they are; those that cannot be read are passed over. */
+export async function* actorPages(
+  context: Context,
+  filter: string,
+  from: number,
+  to: number,
+  plan: ReadPlan,
+): AsyncGenerator<ActorCommit> {
+  for await (const entry of entries(context, filter, from, to, plan)) {
+    if (entry.commit === undefined) continue;
+    const { address } = parseEventSubject(entry.subject);
+    yield { ...entry.commit, actorId: address.id };
+  }
+}
+
+async function* entries(
+  context: Context,
+  filter: string,
+  from: number,
+  to: number,
+  plan: ReadPlan,
+): AsyncGenerator<Entry> {
   if (from > to) return;
   let ahead = fetchPage(context, filter, from, PAGE, plan);
   try {
@@ -41,7 +69,7 @@ export async function* pages(
       }
       for (const entry of page) {
         if (entry.sequence > to) return;
-        yield commitOf(entry);
+        yield entry;
       }
       if (!more) return;
     }
@@ -103,12 +131,12 @@ async function fetchPage(
   const deadline = fetchDeadline(context, plan);
   const page: Entry[] = [];
   const take = (message: StoredMessage) => {
-    const { sequence } = message;
+    const { sequence, subject } = message;
     try {
       const commit = decodeUntrailed(codec, subjects, message);
-      page.push({ sequence, commit });
+      page.push({ sequence, subject, commit });
     } catch (error) {
-      page.push({ sequence, error });
+      page.push({ sequence, subject, error });
     }
   };
   const limits = { batch, maxBytes: PAGE_BYTES };

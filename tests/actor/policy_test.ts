@@ -4,6 +4,7 @@ import {
   type Aether,
   defineActor,
   definePolicy,
+  deriveId,
   type LogEntry,
   Rejected,
   type StoredEvent,
@@ -27,6 +28,9 @@ const Account = defineActor("account", {
   deposit(_s, c: { amount: number; from?: string }) {
     if (c.amount === 13) throw new Rejected("unlucky");
     return { type: "Deposited", data: c };
+  },
+  fail() {
+    throw new TypeError("broken");
   },
   withdraw: (_s, c: { amount: number; to: string }) => ({
     type: "Withdrawn",
@@ -74,7 +78,7 @@ for (const [where, open] of worlds) {
         assert.equal(deposited!.metadata?.causationId, withdrawn!.id);
         assert.equal(
           deposited!.commandId,
-          `${world.namespace}/account/ada@1/${PayIn.durable}#0`,
+          deriveId(withdrawn!.commitId, `/${PayIn.durable}@1#0`),
         );
       },
     );
@@ -206,13 +210,11 @@ for (const [where, open] of worlds) {
       },
     );
 
-    it("tells of a rejection, and goes on", LIMIT, async () => {
+    it("parks what is rejected, and goes on", LIMIT, async () => {
       await using world = await open();
-      const entries: LogEntry[] = [];
       const aether = await world.start({
         actors: [Account],
         policies: [PayIn],
-        log: (entry) => entries.push(entry),
       });
       const ada = aether.actor(Account, "ada");
       await ada.withdraw({ amount: 13, to: "bob" });
@@ -220,13 +222,32 @@ for (const [where, open] of worlds) {
       await eventually(async () =>
         await aether.actor(Account, "bob").balance() === 1
       );
-      const [told, ...rest] = entries.filter(({ message }) =>
-        message === "a command that was sent was rejected"
-      );
+      const [parked, ...rest] = await aether.parked().list({
+        source: `${PayIn.durable}/account-ada`,
+      });
       assert.deepEqual(rest, []);
-      assert.equal(told?.["reason"], "unlucky");
-      assert.equal(told?.["actorId"], "account-bob");
-      assert.equal(told?.["command"], "deposit");
+      assert.equal(parked?.because, "rejected");
+      assert.equal(parked?.command.actorId, "account-bob");
+      assert.deepEqual(parked?.command.input, { amount: 13, from: "ada" });
+    });
+
+    it("is not held up by a target that fails", LIMIT, async () => {
+      await using world = await open();
+      const Pair = definePolicy("to two", {
+        on: [Account, {
+          Withdrawn({ data }, ctx) {
+            ctx.send(Account, "broken").fail();
+            ctx.send(Account, data.to).deposit({ amount: data.amount });
+          },
+        }],
+      });
+      const aether = await world.start({ actors: [Account], policies: [Pair] });
+      for (const amount of [1, 2, 3]) {
+        await aether.actor(Account, "ada").withdraw({ amount, to: "bob" });
+      }
+      await eventually(async () =>
+        await aether.actor(Account, "bob").balance() === 6
+      );
     });
 
     it(
