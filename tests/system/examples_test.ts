@@ -79,6 +79,22 @@ west has done 0 of them since
 south has come meanwhile: 1000 jobs are done, 0 of them twice
 south has done its share: true
 `,
+  "10_policies.ts": `\
+packed: book for ada
+packed: lamp for ada
+packed: chair for ada
+packed: gift for ada
+parked as rejected: {"parcel":"piano","customer":"bob"}
+  pack of warehouse-main: too_heavy
+`,
+  "11_projections.ts": `\
+2 bikes are out, 3 were rented
+ada: {"rentals":2,"total":15}
+bob: {"rentals":1,"total":50}
+eve: undefined
+with the new prices: ada 15, bob 20
+2 bikes are out
+`,
 };
 
 describe("examples", () => {
@@ -91,6 +107,7 @@ describe("examples", () => {
     "03_event_store.ts",
     "04_nodes_and_client.ts",
     "06_job_runner.ts",
+    "11_projections.ts",
   ];
   for (const example of onServer) {
     it(`${example} runs on a server that is there`, async () => {
