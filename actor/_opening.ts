@@ -91,7 +91,8 @@ export async function storeOf(
   }
   const store = own.store ??
     await jetStreamStore(own, connection, bulk, opened);
-  const bus = new NatsEventBus(bulk ?? connection, { clock });
+  const { provision = true } = own;
+  const bus = new NatsEventBus(bulk ?? connection, { clock, provision });
   opened.push(() => bus.close());
   return { store, bus };
 }

@@ -70,7 +70,7 @@ export class NatsDurable {
 
   /** Creates the stream where it is missing, and checks it. */
   async provision(deadline: Deadline): Promise<void> {
-    const { api } = this.#context;
+    const { api, provision } = this.#context;
     const source = await api.streamInfo(this.events, deadline);
     if (source === undefined) {
       throw new StoreUnavailableError(
@@ -79,6 +79,12 @@ export class NatsDurable {
       );
     }
     let info = await api.streamInfo(this.#stream, deadline);
+    if (info === undefined && !provision) {
+      throw new StoreUnavailableError(
+        `Cannot subscribe durably to "${this.namespace}" as there is no stream ${this.#stream}, and none is to be created`,
+        { details: { missing: this.#stream } },
+      );
+    }
     if (info === undefined) {
       const { num_replicas } = source["config"] as { num_replicas: number };
       const wanted = {

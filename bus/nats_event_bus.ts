@@ -57,6 +57,8 @@ export interface NatsEventBusOptions {
   readonly clock?: Clock;
   /** First part of the JetStream API's subjects; `$JS.API` by default. */
   readonly apiPrefix?: string;
+  /** `false` never creates the stream of durable subscriptions. */
+  readonly provision?: boolean;
 }
 
 /**
@@ -88,7 +90,7 @@ export class NatsEventBus implements EventBroadcaster, Seats {
    * @throws {UnsupportedServerError} `unsupported_server`: older than 2.14.0.
    */
   constructor(nc: Connection, options: NatsEventBusOptions = {}) {
-    const { apiPrefix, clock = systemClock } = options;
+    const { apiPrefix, clock = systemClock, provision = true } = options;
     assertServer(nc);
     const link = new Link(nc, { clock });
     const api = new JetStreamApi(link, apiPrefix);
@@ -96,6 +98,7 @@ export class NatsEventBus implements EventBroadcaster, Seats {
       link,
       api,
       clock,
+      provision,
       codec: options.codec ?? cloudEventsCodec,
       hub: new CoreHub(nc),
       reaper: new Reaper(link, api, clock),

@@ -66,6 +66,7 @@ describe("streamNames()", () => {
   it("names the streams of a namespace", () => {
     assert.deepEqual(streamNames("prod.eu"), {
       events: "AETHER=EV=prod=eu",
+      inbox: "AETHER=INBOX=prod=eu",
       snapshots: "AETHER=SNAP=prod=eu",
       subscriptions: "AETHER=SUB=prod=eu",
       views: "AETHER=VIEW=prod=eu",

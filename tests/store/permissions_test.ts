@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
-import { Aether, defineActor } from "../../actor/mod.ts";
+import { Aether, defineActor, definePolicy } from "../../actor/mod.ts";
 import { PermissionDeniedError, Rejected } from "../../event/mod.ts";
 import { connectCluster } from "../../cluster/mod.ts";
 import { connect, type Connection } from "../../nats/mod.ts";
+import { defineProjection } from "../../projection/mod.ts";
 import { destroyNamespace, JetStreamEventStore } from "../../store/mod.ts";
 import { run, which } from "../../tools/process.ts";
 import {
@@ -22,6 +23,11 @@ const CONFIG = readFileSync(
   new URL("./fixtures/permissions.conf", import.meta.url),
   "utf8",
 );
+/** What only actors need, for what their decisions promise. */
+/** What policies and projections need beside. */
+const PARTS_ONLY = /^aether\.(sub|wake|view)\.|AETHER=(SUB|VIEW)=/;
+const INBOX_ONLY =
+  /^aether\.(cmd|at|park|mark|note)\.|(MSG.GET|MSG.DELETE|DIRECT.GET).AETHER=INBOX/;
 const EVENT = { eventType: "Written", data: { by: 1 } };
 const INBOXES: Readonly<Record<string, string>> = {
   application: "_INBOX_app",
@@ -100,7 +106,8 @@ describe("users with the least permissions", () => {
       assert.deepEqual(user.violations, []);
       // Actors are not used here, so neither are their subjects.
       const rest = unused(user, "application").filter((s) =>
-        !/^aether\.(do|ask|node)\.|KV.aether/.test(s)
+        !/^aether\.(do|ask|node)\.|KV.aether/.test(s) && !INBOX_ONLY.test(s) &&
+        !PARTS_ONLY.test(s)
       );
       assert.deepEqual(rest, []);
       await store.close();
@@ -199,11 +206,71 @@ describe("users with the least permissions", () => {
         [user.violations, second.violations, caller.violations],
         [[], [], []],
       );
-      // What a node needs of the cluster's bucket it has used.
-      const cluster = unused(user, "application").filter((subject) =>
-        /KV.aether/.test(subject)
+      // What decisions promise is carried out, and what fails is parked.
+      await aether.actor(Counter, "a").promiseAll({ to: "b" });
+      await eventually(async () => {
+        const parked = await aether.parked().list();
+        return parked.length === 1 &&
+          await client.actor(Counter, "b").total() === 4;
+      });
+      await aether.parked().drop();
+      await eventually(async () => (await aether.parked().list()).length === 0);
+      assert.deepEqual(user.violations, []);
+      // What a node needs of the cluster's bucket, and of the inbox, it has used.
+      const rest = unused(user, "application").filter((subject) =>
+        /KV.aether/.test(subject) || INBOX_ONLY.test(subject)
       );
-      assert.deepEqual(cluster, []);
+      assert.deepEqual(rest, []);
+    },
+  );
+
+  it(
+    "policies and projections run as the application, an older version is removed",
+    LIMIT,
+    async () => {
+      const Noting = definePolicy("noting", {
+        on: [Counter, {
+          Added({ data }, ctx) {
+            if (data.by < 7) ctx.send(Counter, "noted").add({ by: 7 });
+          },
+        }],
+      });
+      const totals = (version: number) =>
+        defineProjection("totals", {
+          version,
+          initial: () => 0,
+          key: ({ actorId }) => actorId,
+          on: [Counter, { Added: (sum, { data }) => sum + data.by }],
+        });
+      await using user = await as("application");
+      for (const projection of [totals(1), totals(2)]) {
+        await using aether = await Aether.start({
+          namespace: "shop",
+          actors: [Counter],
+          policies: [Noting],
+          projections: [projection],
+          connection: user.nc,
+        });
+        const { events } = await aether.actor(Counter, "noting").add({ by: 6 });
+        const view = aether.projection(projection);
+        await view.caughtUpTo({ events });
+        const noted = aether.actor(Counter, "noted");
+        await eventually(async () =>
+          await noted.total() >= 7 * events[0]!.version
+        );
+        await view.caughtUpTo();
+        const found = await Array.fromAsync(view.list());
+        assert(found.some(({ key }) => key === "counter-noted"));
+        if (projection.version === 1) continue;
+        await eventually(() =>
+          user.published.has("$JS.API.STREAM.PURGE.AETHER=VIEW=shop")
+        );
+      }
+      assert.deepEqual(user.violations, []);
+      const rest = unused(user, "application").filter((subject) =>
+        PARTS_ONLY.test(subject)
+      );
+      assert.deepEqual(rest, []);
     },
   );
 
@@ -407,6 +474,19 @@ const Counter = defineActor("counter", {
   refuse(): never {
     throw new Rejected("never");
   },
+}).commands({
+  promiseAll(_s, c: { to: string }, ctx) {
+    const to = ctx.send<typeof Counter>("counter", c.to) as unknown as {
+      add(input: { by: number }): void;
+      refuse(): void;
+    };
+    to.add({ by: 1 });
+    to.refuse();
+    ctx.schedule("soon", { after: 1 }, "add", { by: 1 });
+    ctx.schedule("later", { after: 60_000 }, "forget");
+    ctx.publish({ type: "Promised" });
+  },
+  forget: (_s, _c: undefined, ctx) => ctx.cancel("later"),
 }).queries({ total: (s) => s.total });
 
 /** Everything a store can do. */
