@@ -18,7 +18,6 @@ import {
   OF,
   ONE,
   STATE,
-  type ViewName,
   type ViewStore,
 } from "./_views.ts";
 import type { AnyProjection } from "./definition.ts";

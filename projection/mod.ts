@@ -37,3 +37,7 @@ export * from "./on.ts";
 export * from "./projections.ts";
 export type { Tell } from "./_runner.ts";
 export * from "./types.ts";
+
+// Words of other rooms that the definitions and options above are made of.
+export type * from "../event/mod.ts";
+export type * from "../bus/mod.ts";

@@ -10,7 +10,7 @@ import {
   type ViewOf,
 } from "@flowmade/aether";
 import { modelOf } from "../../model/mod.ts";
-import { Customers, Order, Turnover, Visit } from "./_shop.ts";
+import { type Customers, Order, Turnover, Visit } from "./_shop.ts";
 
 type Placed = StoredEvent<"Placed", { customer: string; total: number }>;
 
