@@ -18,7 +18,7 @@ export async function* listActors(
   context: Context,
   type: string | undefined,
   deadline: () => Deadline,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<readonly string[], void, undefined> {
   const { bulk, eventStream, subjects } = context;
   const filter = type === undefined
     ? subjects.allEvents
@@ -42,7 +42,7 @@ export async function* listActors(
           position = listed.sequence;
           const again = listed.trail.some((sequence) => holds(told, sequence));
           told.push(position);
-          if (!again) yield idOf(listed.subject);
+          if (!again) yield [idOf(listed.subject)];
         }
       }
       if (position < target) context.stats.staleReads++;
