@@ -3,7 +3,6 @@
  * message: the stream's own subject listing was seen to hold appends up for a
  * quarter of a second at 400,000 subjects.
  */
-import { createInbox } from "@nats-io/nats-core";
 import {
   addressOfTokens,
   CommitHeader,
@@ -117,9 +116,7 @@ function pull(
   const subject = `${bulk.prefix}.CONSUMER.MSG.NEXT.${eventStream}.${consumer}`;
   return new Promise((resolve, reject) => {
     const page: Listed[] = [];
-    const prefix = (link.connection as { options?: { inboxPrefix?: string } })
-      .options?.inboxPrefix;
-    const inbox = createInbox(prefix);
+    const inbox = link.newInbox();
     const end = (settle: () => void) => {
       cancel();
       stop();
