@@ -1,6 +1,8 @@
 /**
  * Pages of a stream: commits of a filter, forward and backward, from whichever
- * replica answers, at most one page ahead of the consumer.
+ * replica answers, at most one page ahead of the consumer. They are handed on a
+ * page at a time: to pass a commit through several generators costs more than to
+ * decode it.
  */
 import { CorruptLogError } from "../event/mod.ts";
 import { Deadline } from "../nats/mod.ts";
@@ -20,14 +22,14 @@ interface Entry {
   readonly error?: unknown;
 }
 
-/** Commits of a filter, oldest first. There is a match at `to`, or behind it. */
+/** Commits of a filter by pages, oldest first. There is a match at `to`, or behind it. */
 export async function* pages(
   context: Context,
   filter: string,
   from: number,
   to: number,
   plan: ReadPlan,
-): AsyncGenerator<StoredCommit> {
+): AsyncGenerator<readonly StoredCommit[]> {
   if (from > to) return;
   let ahead = fetchPage(context, filter, from, PAGE, plan);
   try {
@@ -39,10 +41,7 @@ export async function* pages(
         ahead = fetchPage(context, filter, last + 1, PAGE, plan);
         ahead.catch(() => {}); // awaited only if the consumer comes back for it
       }
-      for (const entry of page) {
-        if (entry.sequence > to) return;
-        yield commitOf(entry);
-      }
+      yield* readable(page.filter(({ sequence }) => sequence <= to));
       if (!more) return;
     }
   } finally {
@@ -51,7 +50,7 @@ export async function* pages(
 }
 
 /**
- * Commits of a filter, newest first. The server reads forward only, so windows
+ * Commits of a filter by windows, newest first. The server reads forward only, so windows
  * of sequences are read forward and handed out backward; they grow where the
  * filter matches little. There is a match at `last`.
  */
@@ -62,7 +61,7 @@ export async function* windowsBack(
   to: number,
   last: number,
   plan: ReadPlan,
-): AsyncGenerator<StoredCommit> {
+): AsyncGenerator<readonly StoredCommit[]> {
   for (let high = Math.min(to, last), width = WINDOW; high >= floor;) {
     const low = Math.max(floor, high - width + 1);
     const found: Entry[] = [];
@@ -80,7 +79,7 @@ export async function* windowsBack(
       width = WINDOW; // denser than it looked: no more than a window in memory
       continue;
     }
-    for (const entry of found.reverse()) yield commitOf(entry);
+    yield* readable(found.reverse());
     high = low - 1;
     if (found.length < WINDOW / 8) width = Math.min(width * 4, 1 << 22);
   }
@@ -128,9 +127,19 @@ async function fetchPage(
   return page;
 }
 
-function commitOf({ commit, error }: Entry): StoredCommit {
-  if (commit === undefined) throw error;
-  return commit;
+/** The commits of entries; one that cannot be read is told behind those before it. */
+function* readable(
+  entries: readonly Entry[],
+): Generator<readonly StoredCommit[]> {
+  const commits: StoredCommit[] = [];
+  for (const { commit, error } of entries) {
+    if (commit === undefined) {
+      if (commits.length > 0) yield commits;
+      throw error;
+    }
+    commits.push(commit);
+  }
+  if (commits.length > 0) yield commits;
 }
 
 /** Messages a page. */

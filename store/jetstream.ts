@@ -246,9 +246,15 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
   ): Promise<StoredEvent[]> {
     const { id } = parseActorId(actorId);
     const from = checkFromVersion(fromVersion);
+    const plan = checkRead({ ...options, actorId: id, from });
     const events: StoredEvent[] = [];
-    for await (const event of this.read({ ...options, actorId: id, from })) {
-      events.push(event);
+    const batches = this.#batches(
+      `Cannot read "${id}"`,
+      options,
+      () => readEvents(this.#context, plan),
+    );
+    for await (const batch of batches) {
+      for (const event of batch) events.push(event);
     }
     return events;
   }
@@ -512,8 +518,8 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
         timeout: deadline.attempt(deadline.timeout),
         ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
       });
-      for await (const event of readEvents(this.#context, plan)) {
-        newer.push(event);
+      for await (const events of readEvents(this.#context, plan)) {
+        newer.push(...events);
       }
     }
     return conflict(expected, tail, newer);
@@ -544,13 +550,27 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
   async *#iterate<T>(
     action: string,
     options: CallOptions,
-    start: () => AsyncGenerator<T, void, undefined>,
+    start: () => AsyncGenerator<readonly T[], void, undefined>,
   ): AsyncGenerator<T, void, undefined> {
+    for await (const batch of this.#batches(action, options, start)) {
+      for (const item of batch) {
+        yield item;
+        this.#assertOpen(action);
+        options.signal?.throwIfAborted();
+      }
+    }
+  }
+
+  async *#batches<T>(
+    action: string,
+    options: CallOptions,
+    start: () => AsyncGenerator<readonly T[], void, undefined>,
+  ): AsyncGenerator<readonly T[], void, undefined> {
     this.#assertOpen(action);
     options.signal?.throwIfAborted();
     try {
-      for await (const item of start()) {
-        yield item;
+      for await (const batch of start()) {
+        yield batch;
         this.#assertOpen(action);
         options.signal?.throwIfAborted();
       }
