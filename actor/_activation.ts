@@ -19,8 +19,8 @@ import {
   type ActorAddress,
   type ActorSnapshot,
   AetherError,
-  assertJson,
   CorruptLogError,
+  frozenJson,
   MovedError,
   OverloadedError,
   QuarantinedError,
@@ -37,7 +37,6 @@ import { isThenable } from "./_async.ts";
 import { handlerFailed } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import type { Job } from "./_job.ts";
-import { frozenCopy } from "./_json.ts";
 import { Mailbox } from "./_mailbox.ts";
 import { quarantine as quarantined, type Replayed } from "./_replay.ts";
 import { Replica } from "./_replica.ts";
@@ -436,17 +435,18 @@ export class Activation implements CommandOwner {
   }
 
   #tell(job: Job, value: unknown): void {
-    const { name } = job.call;
+    let copy: unknown;
     try {
+      // A copy, so that no caller holds a part of the state.
       if (value !== undefined) {
-        const action = `Cannot answer "${name}" of "${this.address.id}"`;
-        assertJson(value, "value", action);
+        const action =
+          `Cannot answer "${job.call.name}" of "${this.address.id}"`;
+        copy = frozenJson(value, "value", action);
       }
     } catch (error) {
       return this.#readFailed(job, error);
     }
-    // A copy, so that no caller holds a part of the state.
-    job.succeed(frozenCopy(value));
+    job.succeed(copy);
   }
 
   #readFailed(job: Job, error: unknown): void {

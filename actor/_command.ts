@@ -87,6 +87,7 @@ export class CommandRunner {
   #mostBytes = MOST_BYTES;
   #fences = 0;
   #faults = 0;
+  #now: number | undefined;
 
   /** Works on a replica, and tells its owner. */
   constructor(
@@ -123,6 +124,7 @@ export class CommandRunner {
 
   /** Takes commands from the mailbox until there is something to wait for. */
   run(): void {
+    this.#now = undefined;
     while (!this.busy) {
       const job = this.#mailbox.first;
       if (job !== undefined && !this.#isFull) this.#next(job);
@@ -158,7 +160,10 @@ export class CommandRunner {
 
   #next(job: Job): void {
     const { call } = job;
-    if (job.time(this.#env.clock) >= call.deadline) {
+    const { clock } = this.#env;
+    // One look at the clock for all that are decided together.
+    const now = job.hasWaited ? this.#now ??= clock.monotonic() : call.since;
+    if (now >= call.deadline) {
       return this.#refuse(job, timeIsUp(call));
     }
     if (call.signal?.aborted) return this.#refuse(job, call.signal.reason);
