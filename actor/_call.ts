@@ -1,13 +1,12 @@
 /** A call on its way: the same whether it stays in this process or travels. */
 import {
   type ActorAddress,
-  assertJson,
   checkId,
   type Clock,
+  frozenJson,
   InvalidArgumentError,
   ulid,
 } from "../event/mod.ts";
-import { frozenCopy } from "./_json.ts";
 import type { AskOptions } from "./reference.ts";
 
 /** One command or query, addressed. */
@@ -84,7 +83,9 @@ export function makeCall(
   origin?: CallOrigin,
 ): Call {
   const action = `Cannot call "${name}" of "${address.id}"`;
-  if (input !== undefined) assertJson(input, "input", action);
+  const frozen = input === undefined
+    ? undefined
+    : frozenJson(input, "input", action);
   const { timeout = DEFAULT_TIMEOUT, signal = origin?.signal } = options;
   if (!(timeout >= 1 && timeout <= MAX_TIMEOUT)) {
     throw new InvalidArgumentError(
@@ -97,7 +98,7 @@ export function makeCall(
   return {
     address,
     name,
-    input: frozenCopy(input),
+    input: frozen,
     commandId: options.commandId === undefined
       ? origin?.commandId ?? ulid()
       : checkId(options.commandId, "command id"),
