@@ -5,7 +5,7 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { LONG } from "../event/_property.ts";
-import type { FaultKind } from "./sim/faults.ts";
+import type { Fault, FaultKind } from "./sim/faults.ts";
 import { type Change, mutate } from "./sim/mutant.ts";
 import { type RunOptions, runScenario, scenarioOf } from "./sim/scenario.ts";
 
@@ -14,7 +14,8 @@ interface SeededBug {
   /** The promises that it may break first. */
   readonly breaks: readonly string[];
   /** What goes wrong in the worlds that it is looked for in. */
-  readonly kinds: readonly FaultKind[];
+  readonly kinds?: readonly FaultKind[];
+  readonly faults?: readonly Fault[];
   readonly changes?: readonly Change[];
   readonly options?: RunOptions;
 }
@@ -46,7 +47,11 @@ const BUGS: readonly SeededBug[] = [
       "a released shard is not served",
       "a released shard is not written",
     ],
-    kinds: ["join", "drain", "stop"],
+    faults: [
+      { at: 0, ms: 15_000, kind: "lossy", target: 0 },
+      { at: 1_000, ms: 0, kind: "join", target: 0 },
+      { at: 6_000, ms: 4_000, kind: "drain", target: 1 },
+    ],
     changes: [{
       file: "_allocator.ts",
       from:
@@ -118,7 +123,11 @@ const BUGS: readonly SeededBug[] = [
   {
     name: "a plan from a map that was only heard of",
     breaks: ["generations grow"],
-    kinds: ["partition", "lossy", "kill"],
+    faults: [
+      { at: 0, ms: 8_000, kind: "lossy", target: 0 },
+      { at: 1_000, ms: 0, kind: "join", target: 0 },
+      { at: 2_500, ms: 3_000, kind: "kill", target: "leader" },
+    ],
     changes: [{
       file: "_allocator.ts",
       from: "if (shards.revision < (election.boundary ?? 0)) {",
@@ -148,18 +157,18 @@ const BUGS: readonly SeededBug[] = [
 ];
 
 /** Worlds that are tried for each. */
-const MOST = 150;
+const MOST = 100;
 
 describe("a simulated world finds", () => {
-  for (const { breaks, changes = [], kinds, name, options } of BUGS) {
+  for (const { breaks, changes = [], faults, kinds, name, options } of BUGS) {
     it(name, LONG, async () => {
       await using mutant = await mutate(changes);
       const { manager } = mutant;
       for (let seed = 1; seed <= MOST; seed++) {
-        const scenario = scenarioOf(seed, kinds);
+        const drawn = scenarioOf(seed, kinds ?? []);
+        const scenario = faults === undefined ? drawn : { ...drawn, faults };
         const found = await runScenario(scenario, { manager, ...options });
         if (found.violation === undefined) continue;
-        console.log(name, seed);
         const { rule } = found.violation;
         assert.ok(breaks.includes(rule), `seed ${seed} broke: ${rule}`);
         // It is the fault that was found, and not the world.
