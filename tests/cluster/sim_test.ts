@@ -76,7 +76,7 @@ describe("a simulated cluster", () => {
   });
 
   it("fails no call when all nodes restart in order", LONG, async () => {
-    for (const seed of seeds(1, 20)) {
+    for (const seed of seeds(1, 10)) {
       const scenario = scenarioOf(seed, []);
       const faults = Array.from(
         { length: scenario.nodes },
@@ -99,7 +99,7 @@ describe("a simulated cluster", () => {
   });
 
   it("evicts nobody as a server restarts", LONG, async () => {
-    for (const seed of seeds(1, 40)) {
+    for (const seed of seeds(1, 25)) {
       const scenario = scenarioOf(seed, ["restartServer"]);
       const { deposed, evicted, seized } = await run({
         ...scenario,
@@ -115,7 +115,7 @@ describe("a simulated cluster", () => {
   });
 
   it("evicts nobody on one sick node's word", LONG, async () => {
-    for (const seed of seeds(1, 30)) {
+    for (const seed of seeds(1, 15)) {
       const scenario = scenarioOf(seed, ["sick"]);
       const { deposed, evicted, seized } = await run(scenario);
       assert.deepEqual({ seed, deposed, evicted, seized }, {
