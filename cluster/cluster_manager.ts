@@ -567,6 +567,8 @@ export class ClusterManager implements AsyncDisposable {
         await parts.shards.refresh();
         parts.custody.become(parts.discovery.run);
         await parts.election.restart(parts.discovery.run);
+        // It may have been lost again on the way, as to one that stood still.
+        if (!parts.discovery.hasJoined) continue;
         this.#isProven = true;
         break;
       } catch (error) {

@@ -95,6 +95,11 @@ export class NodeDiscovery implements AsyncDisposable {
     return this.#joined && this.#ports.clock.monotonic() < this.#until;
   }
 
+  /** Whether it has joined and not found out that its record is lost. */
+  get hasJoined(): boolean {
+    return this.#joined;
+  }
+
   /** This node as others see it. */
   get info(): NodeInfo {
     const { hosts, node, weight } = this.#options;
