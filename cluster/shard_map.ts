@@ -33,7 +33,7 @@ export interface ShardEntry {
  *
  * const nobody = ShardMap.empty("bank.account");
  * assert.equal(nobody.owner(7), undefined);
- * const entry = { node: "node-1", run: "a", generation: 1, seized: false };
+ * const entry = { node: "node-1", run: "a", generation: 1, fence: 0 };
  * const map = nobody.with(new Map([[7, entry]]));
  * assert.equal(map.owner(7)?.node, "node-1");
  * assert.equal(nobody.owner(7), undefined);
