@@ -31,6 +31,11 @@ import {
 import { withProcesses } from "./_processes.ts";
 
 const LIMIT = { timeout: 120_000 };
+/**
+ * Half a second on a machine at rest; here only that no lease had to run out,
+ * however busy it is.
+ */
+const SOON = 6_000;
 /** A hung node's leases in these tests. */
 const TTL = 4_000;
 /** Its word counts once a node has been connected for so long. */
@@ -111,7 +116,7 @@ const killed = (names: string[], isLeader: boolean) => () =>
       `  ${isLeader ? "leader" : "follower"} of ${names.length} killed: ` +
         `others have all after ${took | 0} ms`,
     );
-    assert.ok(took < 3_000, `${took} ms`);
+    assertInTime(others, took);
     const now = await leaderAmong(others);
     assert.equal(now.manager.leader()!.epoch > epoch, isLeader);
     assert.deepEqual(runsOf(others), runs);
@@ -390,7 +395,7 @@ const processKilled = (isLeader: boolean) => async () =>
       `  ${victim.name}, ${isLeader ? "leader" : "follower"}, killed: ` +
         `others have all by the map after ${took | 0} ms`,
     );
-    assert.ok(took < 3_000, `${took} ms`);
+    assert.ok(took < SOON, `${took} ms`);
     await eventually(() =>
       others.reduce((sum, { state }) => sum + state!.held, 0) === 256
     );
@@ -454,6 +459,16 @@ async () =>
       assert.equal(new Set(lives).size, 1, `${other.name} was evicted`);
     }
   });
+
+/**
+ * Within moments; but where a machine has stood still for a second in between, its
+ * nodes trust their own word only three seconds later.
+ */
+function assertInTime(others: readonly TestNode[], took: number): void {
+  const still = others.filter((node) => node.said("a node stood still") > 0);
+  const most = still.length === 0 ? SOON : 12_000;
+  assert.ok(took < most, `${took} ms, ${still.length} nodes stood still`);
+}
 
 function assertNobodyEvicted(nodes: readonly TestNode[]): void {
   for (const node of nodes) {
