@@ -68,18 +68,27 @@ export interface ClusterManagerOptions extends NatsClusterOptions {
 /**
  * A node of a cluster.
  *
- * @example Two nodes share the shards of a type
- * ```ts ignore
+ * @example A node takes its share of the shards of a type
+ * ```ts
+ * import { connect, shardOf } from "@flowmade/aether";
  * import { ClusterManager } from "@flowmade/aether/cluster";
- * import { connect } from "@flowmade/aether";
  *
- * const nc = await connect({ servers: "nats://localhost:4222" });
- * await using manager = new ClusterManager(nc, "node-1", {
- *   cluster: "jobs",
- *   hosts: [{ namespace: "jobs", type: "job" }],
- * });
- * await manager.start();
- * if (manager.isLeader()) console.log("leads in epoch", manager.leader()?.epoch);
+ * export async function main(nodeId: string, stopped: Promise<void>) {
+ *   const nc = await connect({ servers: "nats://localhost:4222" });
+ *   const type = { namespace: "jobs", type: "job" };
+ *   const manager = new ClusterManager(nc, nodeId, {
+ *     cluster: "jobs",
+ *     hosts: [type],
+ *     release: ({ shard }) => console.log(`finishing what runs in ${shard}`),
+ *   });
+ *   await manager.start();
+ *   if (manager.isLeader()) console.log("leads in epoch", manager.leader()?.epoch);
+ *   const isMine = manager.held(type, shardOf("job-42")) !== undefined;
+ *   console.log(isMine ? "job-42 is mine" : manager.ownerOf("job-42")?.node);
+ *   await stopped;
+ *   await manager.stop(); // hands over what it has
+ *   await nc.close();
+ * }
  * ```
  */
 export class ClusterManager implements AsyncDisposable {
