@@ -5,8 +5,10 @@ import {
   type Clock,
   frozenJson,
   InvalidArgumentError,
+  type Rejected,
   ulid,
 } from "../event/mod.ts";
+import type { TimerRef } from "../store/mod.ts";
 import type { AskOptions } from "./reference.ts";
 
 /** One command or query, addressed. */
@@ -41,6 +43,10 @@ export interface Call {
   readonly durable?: boolean;
   /** Whether a query has to see all that was stored before it was asked. */
   readonly linear?: boolean;
+  /** The timer that fired it: it counts only while that setting is live. */
+  readonly timer?: TimerRef | undefined;
+  /** Not to be carried out any more: it is rejected with this, unless it was done. */
+  readonly refuse?: Rejected | undefined;
 }
 
 /** What a call takes over from the call it is part of. */

@@ -11,6 +11,7 @@ import { type Connection, Link } from "../nats/mod.ts";
 import { ClusterManager, type HeldShard } from "../cluster/mod.ts";
 import type { Call } from "./_call.ts";
 import { Deadlines } from "./_deadlines.ts";
+import type { Effects } from "./_effects.ts";
 import type { Tenure } from "./_activation.ts";
 import type { Host } from "./_host.ts";
 import { Inbound } from "./_inbound.ts";
@@ -39,6 +40,8 @@ export interface ClusterOptions {
   readonly provision?: boolean | undefined;
   /** The actors here. */
   readonly host: Host;
+  /** Carries out what they promise; undefined where nothing can be promised. */
+  readonly effects: Effects | undefined;
   /** Where time comes from. */
   readonly clock: Clock;
   /** Who is told. */
@@ -58,6 +61,10 @@ export class Cluster implements Elsewhere {
   readonly #deadlines: Deadlines;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
+  /** Shards that were swept since they were seized, by type, shard and generation. */
+  readonly #swept = new Set<string>();
+  /** The life of this node whose mark is kept. */
+  #markedRun: string | undefined;
 
   /** Takes part in nothing yet. */
   constructor(options: ClusterOptions) {
@@ -131,18 +138,56 @@ export class Cluster implements Elsewhere {
   /** Joins the others, and takes requests. */
   async join(): Promise<void> {
     const { connection, host } = this.#options;
-    this.placement.onLost = ({ shard, type }) => {
-      host.releaseShard(type, shard);
+    const { effects } = this.#options;
+    this.placement.onLost = (lost) => {
+      effects?.lost(lost);
+      host.releaseShard(lost.type, lost.shard);
     };
     this.placement.onChange = () => {
       this.#inbound.follow();
       this.#outbound.moved();
+      this.#followEffects();
     };
     this.#inbound.openAsks();
     await this.manager.start();
+    if (effects !== undefined) {
+      this.placement.isReady = () => this.#markedRun === this.manager.run;
+      await this.#mark();
+    }
     this.placement.start();
     await this.#ready();
+    effects?.take(host);
     await connection.flush();
+  }
+
+  /** Begins the mark of this life of this node; before that it answers for nothing. */
+  async #mark(): Promise<void> {
+    const { run } = this.manager;
+    await this.#options.effects!.relay.start(run);
+    this.#markedRun = run;
+  }
+
+  /** Sweeps what was seized, and takes what waits for the shards that have come. */
+  #followEffects(): void {
+    const { effects } = this.#options;
+    if (effects === undefined) return;
+    if (this.#markedRun !== this.manager.run) {
+      this.#mark().catch(() => {}); // closed meanwhile
+    }
+    const seized = new Map<string, HeldShard[]>();
+    for (const held of this.placement.assigned()) {
+      const { generation, late, shard, type } = held;
+      const key = `${type}/${shard}/${generation}`;
+      if (late === undefined || this.#swept.has(key)) continue;
+      this.#swept.add(key);
+      const together = seized.get(late.join());
+      if (together === undefined) seized.set(late.join(), [held]);
+      else together.push(held);
+    }
+    for (const places of seized.values()) {
+      effects.relay.sweep(places, places[0]!.late!).catch(() => {});
+    }
+    effects.look();
   }
 
   /** Waits until the leader has given the shards of the types here to nodes. */
@@ -182,12 +227,15 @@ export class Cluster implements Elsewhere {
   }
 
   async #release(shard: HeldShard): Promise<void> {
-    const { host } = this.#options;
+    const { effects, host } = this.#options;
     this.placement.releasing(shard);
     await Promise.all([
+      effects?.release(shard),
       this.#inbound.release(shard),
       host.releaseShard(shard.type, shard.shard),
     ]);
+    // What its commits promise is carried out before anybody else has it.
+    await effects?.relay.release(shard);
     await this.#flush(); // the answers go out before the shard does
   }
 

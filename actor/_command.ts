@@ -38,7 +38,8 @@ import type { AnyActor } from "./definition.ts";
 import { Group, type Outcome } from "./_group.ts";
 import { type Job, outcomeUnknown, timeIsUp } from "./_job.ts";
 import type { Mailbox } from "./_mailbox.ts";
-import { isDurable, outcomeOf, refusalOf } from "./_outcome.ts";
+import { isDue, isDurable, notDue, outcomeOf, refusalOf } from "./_outcome.ts";
+import type { Promised, PromisedCommit } from "./_relay.ts";
 import { answerAgain } from "./_repeat.ts";
 import type { Replica } from "./_replica.ts";
 
@@ -50,6 +51,11 @@ export interface CommandSurroundings {
   readonly clock: Clock;
   /** Makes references for handlers. */
   readonly refer: Refer;
+  /**
+   * A commit that promises something is about to be stored; what is promised is
+   * for whoever is told to carry out.
+   */
+  promise(commit: PromisedCommit): Promised | undefined;
   /** Another writer of an actor was first. */
   onConflict(actorId: string): void;
 }
@@ -191,10 +197,17 @@ export class CommandRunner {
 
   #decide(job: Job): void {
     const { clock, refer } = this.#env;
-    const { state, version } = this.#group ?? this.#replica;
+    const known = this.#group ?? this.#replica;
+    const { state, version } = known;
     const base = { state, version };
-    const ctx = new HandlerContext(job, version, clock.now(), refer);
+    const definition = this.#definition;
+    const { refuse } = job.call;
     job.stage = "deciding";
+    if (refuse !== undefined) {
+      return this.#decided(job, refusalOf(job, state, refuse));
+    }
+    if (!isDue(job, known.timers)) return this.#decided(job, notDue(state));
+    const ctx = new HandlerContext(job, definition, known, clock.now(), refer);
     job.runs++;
     let returned: unknown;
     let promised: Promise<unknown> | undefined;
@@ -206,10 +219,11 @@ export class CommandRunner {
       return this.#decided(job, refusalOf(job, state, error));
     }
     if (promised === undefined) {
+      const effects = ctx.effects();
       const { now } = ctx;
       return this.#decided(
         job,
-        outcomeOf(this.#definition, job, base, returned, now),
+        outcomeOf(definition, job, base, returned, now, effects),
       );
     }
     noteAsync(job.handler);
@@ -224,9 +238,10 @@ export class CommandRunner {
     promised.then(
       (value) => {
         if (this.#deciding !== job) return; // given up, the mailbox went on
+        const effects = ctx.effects();
         this.#returned(
           job,
-          outcomeOf(this.#definition, job, base, value, ctx.now),
+          outcomeOf(definition, job, base, value, ctx.now, effects),
         );
       },
       (error) => {
@@ -303,26 +318,42 @@ export class CommandRunner {
     if (group.size === 1) first!.unwatch();
     else first?.watch();
     this.#isCommitting = true;
-    const { events, records } = group;
+    const { behind, commitId, effects, events, records } = group;
     const options = {
-      expectedVersion: group.behind,
+      expectedVersion: behind,
+      commitId,
       commands: records,
       timeout: Math.max(1, Math.ceil(deadline - now)),
+      ...(effects.length === 0 ? {} : { effects }),
       ...inGeneration(this.generation),
     };
+    const promised = effects.length === 0 ? undefined : this.#env.promise({
+      commitId,
+      effects,
+      behind,
+      version: group.version,
+    });
     this.#env.store.append(
-      group.behind.actorId,
+      behind.actorId,
       events,
       events.length > 0 ? options : { ...options, fence: true },
     ).then(
-      (result) => this.#committed(group, records, result),
-      (error) => this.#notCommitted(group, error),
+      (result) => {
+        promised?.stored(result.sequence);
+        this.#committed(group, records, result);
+      },
+      (error) => {
+        const isKnown = error instanceof AetherError && !error.ambiguous;
+        if (isKnown) promised?.notStored();
+        else promised?.unknown();
+        this.#notCommitted(group, error);
+      },
     );
   }
 
   #begin(): Group {
-    const { position, state, version } = this.#replica;
-    return new Group(state, version, position);
+    const { position, state, timers, version } = this.#replica;
+    return new Group(state, version, position, timers);
   }
 
   #committed(
@@ -338,7 +369,8 @@ export class CommandRunner {
     // A store that counts otherwise:
     if (result.version !== group.version) this.#owner.onStale();
     const now = this.#env.clock.now();
-    this.#replica.committed(group.state, result, records, now);
+    const { state, timers } = group;
+    this.#replica.committed(state, result, records, timers, now);
     group.answer(result);
     for (const job of group.jobs) this.#mailbox.forget(job);
     this.#owner.onCommitted();
@@ -433,8 +465,10 @@ export class CommandRunner {
    * a repetition.
    */
   #mustLookBack(job: Job): boolean {
-    const { commandId } = job.call;
+    const { commandId, timer } = job.call;
     if (job.isNew || job.known !== undefined) return false;
+    // While its timer is live the command was not done.
+    if (timer !== undefined) return false;
     return isDurable(job)
       ? !this.#replica.wouldRemember(commandId)
       : this.#replica.isOlderThanMemory(commandId);

@@ -1,7 +1,9 @@
 /** What handlers are given beside state and input. Parts that few handlers read are made when read. */
-import { ulid } from "../event/mod.ts";
+import { type Effect, type Timer, ulid } from "../event/mod.ts";
 import type { Call, CallOrigin } from "./_call.ts";
+import { Collector } from "./_collector.ts";
 import type { CommandContext, QueryContext } from "./context.ts";
+import type { Notice, SendOptions, SendRef } from "./effects.ts";
 import type { Job } from "./_job.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
 import type { ActorRef, AskOptions } from "./reference.ts";
@@ -27,17 +29,38 @@ export class HandlerContext implements CommandContext {
   readonly now: Date;
   readonly #job: Job;
   readonly #refer: Refer;
+  readonly #definition: AnyActor;
+  readonly #timers: ReadonlyMap<string, Timer> | undefined;
+  #collector: Collector | undefined;
+  #isDecided = false;
   #calls = 0;
 
-  constructor(job: Job, version: number, now: number, refer: Refer) {
+  constructor(
+    job: Job,
+    definition: AnyActor,
+    known: {
+      readonly version: number;
+      readonly timers: ReadonlyMap<string, Timer> | undefined;
+    },
+    now: number,
+    refer: Refer,
+  ) {
     const { address, commandId } = job.call;
     this.actorId = address.id;
     this.key = address.key;
-    this.version = version;
+    this.version = known.version;
     this.commandId = commandId;
     this.now = new Date(now);
     this.#job = job;
     this.#refer = refer;
+    this.#definition = definition;
+    this.#timers = known.timers;
+  }
+
+  /** What it has promised; from now on it can promise nothing more. */
+  effects(): readonly Effect[] {
+    this.#isDecided = true;
+    return this.#collector?.end() ?? NO_EFFECTS;
   }
 
   get correlationId(): string {
@@ -61,6 +84,40 @@ export class HandlerContext implements CommandContext {
       key,
       (actorId, name, input) => this.#origin(actorId, name, input),
     ) as ActorRef<Definition>;
+  }
+
+  send<Definition extends AnyActor>(
+    definition: Definition | TypeName<Definition>,
+    key: string,
+    options?: SendOptions,
+  ): SendRef<Definition> {
+    return this.#promises.send(definition, key, options);
+  }
+
+  schedule(
+    timer: string,
+    when: Date | { readonly after: number },
+    command: string,
+    input?: unknown,
+  ): void {
+    this.#promises.schedule(timer, when, command, input);
+  }
+
+  cancel(timer: string): void {
+    this.#promises.cancel(timer);
+  }
+
+  publish(notice: Notice): void {
+    this.#promises.publish(notice);
+  }
+
+  get #promises(): Collector {
+    if (this.#collector !== undefined) return this.#collector;
+    const { call } = this.#job;
+    const now = this.now.getTime();
+    const collector = new Collector(this.#definition, call, now, this.#timers);
+    if (this.#isDecided) collector.end();
+    return this.#collector = collector;
   }
 
   #origin(actorId: string, name: string, input: unknown): CallOrigin {
@@ -114,3 +171,5 @@ function derivedId(call: Call, nth: number, what: unknown): string {
   // Dozens of calls deep an id would grow too long; then a new one has to do.
   return id.length <= 128 ? id : ulid();
 }
+
+const NO_EFFECTS: readonly Effect[] = Object.freeze([]);

@@ -3,7 +3,16 @@
  * the state behind the one before it, which nobody else sees until the message
  * is stored. Each keeps its own answer.
  */
-import type { CommandRecord, NewEvent, StoredEvent } from "../event/mod.ts";
+import {
+  type CommandRecord,
+  type Effect,
+  effectBytes,
+  type NewEvent,
+  type StoredEvent,
+  type Timer,
+  timersBehind,
+  ulid,
+} from "../event/mod.ts";
 import type { ActorPosition, AppendResult } from "../store/mod.ts";
 import type { Job } from "./_job.ts";
 import { jsonSize } from "./_json.ts";
@@ -14,6 +23,8 @@ export interface Outcome {
   readonly events: readonly NewEvent[];
   /** The state behind it. */
   readonly state: unknown;
+  /** What it promises beside its events. */
+  readonly effects?: readonly Effect[];
   /** What is kept of it with the commit; undefined where nothing is. */
   readonly record?: CommandRecord;
   /** What its caller is refused with, where it is. */
@@ -30,6 +41,12 @@ export interface CommandAnswer {
 
 /** Commands decided and not stored yet. */
 export class Group {
+  /** Id of the commit. */
+  readonly commitId: string = ulid();
+  /** The timers that are live behind the last of them. */
+  timers: ReadonlyMap<string, Timer> | undefined;
+  /** What they promise beside their events, in order. */
+  effects: readonly Effect[] = NONE;
   /** The state behind the last of them. */
   state: unknown;
   /** The version behind the last of them. */
@@ -46,9 +63,11 @@ export class Group {
     state: unknown,
     version: number,
     readonly behind: ActorPosition,
+    timers?: ReadonlyMap<string, Timer>,
   ) {
     this.state = state;
     this.version = version;
+    this.timers = timers;
   }
 
   /** How many commands it holds. */
@@ -80,9 +99,9 @@ export class Group {
   /** About how many bytes its message takes; measured only when asked. */
   get bytes(): number {
     while (this.#measured < this.#outcomes.length) {
-      const { events, record } = this.#outcomes[this.#measured++]!;
-      for (const event of events) this.#bytes += bytesOf(event);
-      this.#headerBytes += headerBytesOf(record);
+      const outcome = this.#outcomes[this.#measured++]!;
+      for (const event of outcome.events) this.#bytes += bytesOf(event);
+      this.#headerBytes += headersOf(outcome);
     }
     return this.#bytes;
   }
@@ -98,6 +117,12 @@ export class Group {
     this.#outcomes.push(outcome);
     this.state = outcome.state;
     this.version += outcome.events.length;
+    const { effects = NONE } = outcome;
+    if (effects.length > 0) {
+      const { commitId, effects: before, timers } = this;
+      this.timers = timersBehind(timers, effects, commitId, before.length);
+      this.effects = [...before, ...effects];
+    }
     return true;
   }
 
@@ -116,10 +141,10 @@ export class Group {
     }
   }
 
-  #fits({ events, record }: Outcome, most: number): boolean {
+  #fits(outcome: Outcome, most: number): boolean {
     let { bytes } = this;
-    for (const event of events) bytes += bytesOf(event);
-    const headerBytes = this.#headerBytes + headerBytesOf(record);
+    for (const event of outcome.events) bytes += bytesOf(event);
+    const headerBytes = this.#headerBytes + headersOf(outcome);
     if (bytes > most || headerBytes > MOST_HEADER_BYTES) return false;
     this.#bytes = bytes;
     this.#headerBytes = headerBytes;
@@ -135,6 +160,12 @@ export function headerBytesOf(record: CommandRecord | undefined): number {
   const text = JSON.stringify(record);
   // What is not ASCII is written as \uXXXX there.
   return text.length + 5 * (text.match(/[\u007f-\uffff]/g)?.length ?? 0);
+}
+
+function headersOf({ effects = NONE, record }: Outcome): number {
+  let bytes = headerBytesOf(record);
+  for (const effect of effects) bytes += effectBytes(effect);
+  return bytes;
 }
 
 // The store decodes the events only if a caller looks at them.
@@ -158,6 +189,7 @@ function bytesOf({ data, metadata }: NewEvent): number {
     (metadata === undefined ? 0 : jsonSize(metadata));
 }
 
+const NONE: readonly Effect[] = Object.freeze([]);
 /** About what an event takes beside its data and metadata. */
 const ENVELOPE = 320;
 /** The server takes 64 KiB of headers, with everything else in them. */

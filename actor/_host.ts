@@ -13,6 +13,7 @@ import {
   type CommandFailedError,
   InvalidArgumentError,
   MovedError,
+  OverloadedError,
   type QuarantinedError,
 } from "../event/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
@@ -23,6 +24,7 @@ import { Deadlines } from "./_deadlines.ts";
 import type { AnyActor } from "./definition.ts";
 import { Job, type JobSurroundings } from "./_job.ts";
 import type { Log } from "./log.ts";
+import type { Promised, PromisedCommit, Relay } from "./_relay.ts";
 
 /** What a host is made of. */
 export interface HostOptions {
@@ -42,6 +44,8 @@ export interface HostOptions {
   readonly alone: boolean;
   /** Makes references for handlers. */
   readonly refer: Refer;
+  /** Carries out what commits promise. */
+  readonly relay?: Pick<Relay, "isFull" | "promise"> | undefined;
   /**
    * By what right a shard is this process's. Asked when an actor comes into memory;
    * by default nobody else can have it.
@@ -105,6 +109,7 @@ export class Host implements Surroundings, JobSurroundings {
   readonly #max: number;
   readonly #alone: boolean;
   readonly #tenure: (type: string, shard: number) => Tenure;
+  readonly #relay: Pick<Relay, "isFull" | "promise"> | undefined;
   /** Watches the deadlines of all calls. */
   readonly deadlines: Deadlines;
   readonly #onError: ((failure: HandlerFailure) => void) | undefined;
@@ -135,6 +140,7 @@ export class Host implements Surroundings, JobSurroundings {
     this.#max = options.maxActivations;
     this.#alone = options.alone;
     this.#tenure = options.tenure ?? (() => ALONE);
+    this.#relay = options.relay;
     this.deadlines = new Deadlines(options.clock);
     this.#onError = options.onError;
     this.definitions = definitionsByType(options.actors);
@@ -198,6 +204,9 @@ export class Host implements Surroundings, JobSurroundings {
     if (this.#leaving && !(this.#alone && call.chain.length > 0)) {
       return reject(new MovedError(`Node "${this.#nodeId}" is leaving`));
     }
+    if (command !== undefined && this.#relay?.isFull) {
+      return reject(this.#behind(call));
+    }
     const job = new Job(call, handler, this, resolve, reject);
     const activation = this.#activations.get(id) ??
       this.#activate(definition, call);
@@ -251,6 +260,11 @@ export class Host implements Surroundings, JobSurroundings {
     this.#background.add(saving);
     saving.then(() => this.#background.delete(saving));
     return saving;
+  }
+
+  /** As {@link Surroundings.promise}. */
+  promise(commit: PromisedCommit): Promised | undefined {
+    return this.#relay?.promise(commit);
   }
 
   /** As {@link CommandSurroundings.onConflict}. */
@@ -408,6 +422,13 @@ export class Host implements Surroundings, JobSurroundings {
       }
       if (this.#activations.size > 0) this.#armSweep();
     });
+  }
+
+  #behind({ name, address }: Call): OverloadedError {
+    return new OverloadedError(
+      `Cannot take "${name}" of "${address.id}" as node "${this.#nodeId}" is behind with what its commits promise`,
+      { details: { actorId: address.id, node: this.#nodeId } },
+    );
   }
 
   #unknownType({ name, address }: Call): InvalidArgumentError {

@@ -3,6 +3,7 @@ import type { AetherError } from "../event/mod.ts";
 import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
 import { type EventBroadcaster, EventBus, NatsEventBus } from "../bus/mod.ts";
 import {
+  type EffectStore,
   type EventStore,
   InMemoryEventStore,
   InMemoryLog,
@@ -10,6 +11,7 @@ import {
   type SnapshotStore,
 } from "../store/mod.ts";
 import type { Own } from "./aether.ts";
+import { Effects } from "./_effects.ts";
 
 /** The connection for commands; undefined where everything runs in this process. */
 export async function connectionOf(
@@ -111,6 +113,17 @@ async function jetStreamStore(
   }
 }
 
+/** What carries out promises; undefined for a client, or where the store cannot. */
+export function effectsOf(
+  { actors, clock, log, parkAfter }: Own,
+  store: EventStore & Partial<SnapshotStore> & Partial<EffectStore>,
+  owns: (type: string, shard: number) => boolean,
+): Effects | undefined {
+  if (actors.length === 0 || store.inbox === undefined) return undefined;
+  const whole = store as EventStore & EffectStore;
+  return new Effects({ store: whole, clock, log, failures: parkAfter, owns });
+}
+
 /** A store that may not be used: each call is refused with the reason. */
 function refusing(error: unknown): EventStore & Partial<SnapshotStore> {
   return new Proxy({} as EventStore, {
@@ -133,6 +146,7 @@ function clientOptions(own: Own, use: string): ConnectOptions {
     closeOnSignals: _closeOnSignals,
     store: _store,
     maxActivations: _max,
+    parkAfter: _parkAfter,
     log: _log,
     onError: _onError,
     clock: _clock,

@@ -12,8 +12,12 @@ import {
   CommandFailedError,
   type CommandRecord,
   CycleError,
+  type Effect,
+  effectBytes,
+  MAX_EFFECT_BYTES,
   type NewEvent,
   Rejected,
+  type Timer,
 } from "../event/mod.ts";
 import { checkDecision, handlerFailed } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
@@ -28,6 +32,7 @@ export function outcomeOf(
   { state, version }: Replayed,
   returned: unknown,
   now: Date,
+  promised: readonly Effect[],
 ): Outcome {
   const { address, commandId, input, name } = job.call;
   try {
@@ -38,7 +43,12 @@ export function outcomeOf(
       version,
       stamp: stampOf(job, now),
     });
+    const effects = withTimer(job, promised);
+    assertEffects(job, effects);
     const events = decided.events.length;
+    if (effects.length > 0) {
+      return { ...decided, effects, record: { id: commandId, events } };
+    }
     return events > 0 || isDurable(job)
       ? { ...decided, record: { id: commandId, events } }
       : decided;
@@ -73,9 +83,23 @@ export function refusalOf(job: Job, state: unknown, error: unknown): Outcome {
       error: failed ? cause : failureOf(job, cause),
     };
   }
-  return isDurable(job)
-    ? { events: NONE, state, error: rejectedBy(record), record }
-    : { events: NONE, state, error };
+  if (!isDurable(job)) return { events: NONE, state, error };
+  const effects = withTimer(job, NO_EFFECTS);
+  const kept = { events: NONE, state, error: rejectedBy(record), record };
+  return effects.length === 0 ? kept : { ...kept, effects };
+}
+
+/** Whether the timer that fired a command is still the one that is live. */
+export function isDue(
+  { call: { timer } }: Job,
+  timers: ReadonlyMap<string, Timer> | undefined,
+): boolean {
+  return timer === undefined || timers?.get(timer.name)?.id === timer.id;
+}
+
+/** The outcome of a command whose timer was cancelled, replaced, or has fired. */
+export function notDue(state: unknown): Outcome {
+  return { events: NONE, state };
 }
 
 /** Whether what it comes to has to be in the log before it is told. */
@@ -110,6 +134,25 @@ function assertSize({ call }: Job, record: CommandRecord): void {
   );
 }
 
+// With the command of a timer its entry goes.
+function withTimer(
+  { call: { timer } }: Job,
+  effects: readonly Effect[],
+): readonly Effect[] {
+  if (timer === undefined) return effects;
+  return [{ kind: "fired", timer: timer.name }, ...effects];
+}
+
+function assertEffects({ call }: Job, effects: readonly Effect[]): void {
+  let bytes = 2;
+  for (const effect of effects) bytes += effectBytes(effect);
+  if (bytes <= MAX_EFFECT_BYTES) return;
+  throw new CommandFailedError(
+    `Cannot do "${call.name}" of "${call.address.id}" as what it sends and schedules takes more than ${MAX_EFFECT_BYTES} bytes: got ${bytes}`,
+    { details: { actorId: call.address.id, command: call.name, bytes } },
+  );
+}
+
 function stampOf(
   { call }: Job,
   timestamp: Date,
@@ -130,6 +173,7 @@ function stampOf(
   };
 }
 
+const NO_EFFECTS: readonly Effect[] = Object.freeze([]);
 const NONE: readonly NewEvent[] = Object.freeze([]);
 /** A rejection travels in a header when it is kept. */
 const MOST_REJECTION_BYTES = 16 * 1024;

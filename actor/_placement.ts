@@ -37,6 +37,8 @@ export type PlacementOverride = (
 export class Placement {
   /** Called when who owns what may have changed. */
   onChange: () => void = () => {};
+  /** Whether this life of this node is ready to answer for anything; asked each time. */
+  isReady: () => boolean = () => true;
   /** Called with each shard that this node has no more, or in another generation. */
   onLost: (shard: HeldShard) => void = () => {};
   readonly #options: PlacementOptions;
@@ -102,7 +104,8 @@ export class Placement {
         : undefined;
     }
     const mine = this.#mine.get(type)?.[shard];
-    return mine !== undefined && manager.isServing ? mine : undefined;
+    if (mine === undefined || !this.isReady()) return undefined;
+    return manager.isServing ? mine : undefined;
   }
 
   /** The shards assigned to this node, whether or not it may answer just now. */

@@ -4,11 +4,13 @@
  * loaded from the store, caught up with what others wrote, or by a commit of
  * this process.
  */
-import type {
-  ActorAddress,
-  ActorSnapshot,
-  CommandRecord,
-  RememberedCommand,
+import {
+  type ActorAddress,
+  type ActorSnapshot,
+  type CommandRecord,
+  type RememberedCommand,
+  type Timer,
+  timersBehind,
 } from "../event/mod.ts";
 import type {
   ActorPosition,
@@ -36,6 +38,8 @@ export class Replica {
   state: unknown = undefined;
   /** The version it is of. */
   version = 0;
+  /** The timers that are live; undefined for none. */
+  timers: ReadonlyMap<string, Timer> | undefined;
   /** Where the log ends, as far as is known. */
   position: ActorPosition;
   /** The commands answered so far. */
@@ -65,6 +69,7 @@ export class Replica {
     const replayed = replay(this.#definition, this.#id, loaded);
     this.memory.clear();
     if (loaded.snapshot !== undefined) this.memory.restore(loaded.snapshot);
+    this.timers = timersOf(loaded.snapshot);
     this.#commitId = loaded.snapshot?.commitId;
     this.#takeOver(loaded, replayed);
     return loaded.snapshot?.version ?? 0;
@@ -120,6 +125,7 @@ export class Replica {
     state: unknown,
     result: AppendResult,
     records: readonly CommandRecord[],
+    timers: ReadonlyMap<string, Timer> | undefined,
     at: number,
   ): void {
     let { version } = this;
@@ -128,6 +134,7 @@ export class Replica {
       this.memory.addNew(record, version, at);
     }
     this.state = state;
+    this.timers = timers;
     this.version = result.version;
     this.position = result.position;
     this.#commitId = result.commitId;
@@ -201,6 +208,9 @@ export class Replica {
       timestamp: new Date(now),
       schema: this.#definition.options.schema,
       commands: this.memory.newest(),
+      ...(this.timers === undefined
+        ? {}
+        : { timers: [...this.timers.values()] }),
       ...(sequence === undefined ? {} : { sequence }),
       ...(this.#commitId === undefined ? {} : { commitId: this.#commitId }),
     };
@@ -213,12 +223,26 @@ export class Replica {
         `its log ends at version ${loaded.position.version}, but its events at ${version}`,
       );
     }
-    for (const commit of loaded.commits) this.memory.addCommit(commit);
+    for (const commit of loaded.commits) {
+      this.memory.addCommit(commit);
+      const { commitId, effects } = commit;
+      if (effects !== undefined) {
+        this.timers = timersBehind(this.timers, effects, commitId);
+      }
+    }
     this.state = state;
     this.version = version;
     this.position = loaded.position;
     this.#commitId = loaded.commits.at(-1)?.commitId ?? this.#commitId;
   }
+}
+
+function timersOf(
+  snapshot: ActorSnapshot | undefined,
+): ReadonlyMap<string, Timer> | undefined {
+  const timers = snapshot?.timers ?? [];
+  if (timers.length === 0) return undefined;
+  return new Map(timers.map((timer) => [timer.name, timer]));
 }
 
 const LOAD_TIMEOUT = 10_000;

@@ -14,6 +14,7 @@ import { Asker } from "./_asker.ts";
 import type { EventBroadcaster } from "../bus/mod.ts";
 import { Cluster } from "./_cluster.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
+import type { Effects, EffectsStats } from "./_effects.ts";
 import {
   type HandlerFailure,
   Host,
@@ -21,7 +22,8 @@ import {
   type QuarantinedActor,
 } from "./_host.ts";
 import type { Log } from "./log.ts";
-import { bulkOf, connectionOf, storeOf } from "./_opening.ts";
+import { bulkOf, connectionOf, effectsOf, storeOf } from "./_opening.ts";
+import { inboxOf, ParkedCommands } from "./parked.ts";
 import { closeOnSignals } from "./_signals.ts";
 import type { ActorRef } from "./reference.ts";
 import { Router } from "./_router.ts";
@@ -59,6 +61,11 @@ export interface AetherOptions extends ConnectOptions {
   readonly closeOnSignals?: boolean;
   /** Actors in memory at most, beyond which the longest unused leave; 10,000 by default. */
   readonly maxActivations?: number;
+  /**
+   * Failures after which a durable command (one that was sent, or a timer's) is
+   * parked; 10 by default, with pauses between them that double from 100 ms to 30 s.
+   */
+  readonly parkAfter?: number;
   /** Who is told of what is worth telling; nobody by default. */
   readonly log?: Log;
   /**
@@ -109,6 +116,7 @@ export class Aether implements AsyncDisposable {
   readonly store: EventStore & Partial<SnapshotStore>;
   readonly #router: Router;
   readonly #host: Host;
+  readonly #effects: Effects | undefined;
   readonly #cluster: Cluster | undefined;
   readonly #bus: EventBroadcaster | undefined;
   readonly #opened: readonly (() => Promise<unknown>)[];
@@ -124,6 +132,7 @@ export class Aether implements AsyncDisposable {
     bus: EventBroadcaster | undefined;
     router: Router;
     host: Host;
+    effects: Effects | undefined;
     cluster: Cluster | undefined;
     opened: readonly (() => Promise<unknown>)[];
   }) {
@@ -132,6 +141,7 @@ export class Aether implements AsyncDisposable {
     this.#bus = parts.bus;
     this.#router = parts.router;
     this.#host = parts.host;
+    this.#effects = parts.effects;
     this.#cluster = parts.cluster;
     this.#opened = parts.opened;
   }
@@ -158,6 +168,11 @@ export class Aether implements AsyncDisposable {
       const connection = await connectionOf(own, opened);
       const bulk = await bulkOf(own, connection, opened);
       const { bus, store } = await storeOf(own, connection, bulk, opened);
+      const effects = effectsOf(
+        own,
+        store,
+        (type, shard) => cluster?.owns(type, shard) ?? true,
+      );
       const host: Host = new Host({
         nodeId,
         actors: own.actors,
@@ -167,6 +182,7 @@ export class Aether implements AsyncDisposable {
         maxActivations: own.maxActivations,
         onError: own.onError,
         alone: connection === undefined,
+        relay: effects?.relay,
         ...(connection === undefined ? {} : {
           tenure: (type: string, shard: number) => cluster!.tenure(type, shard),
         }),
@@ -184,6 +200,7 @@ export class Aether implements AsyncDisposable {
           replicas: own.replicas,
           provision: own.provision,
           host,
+          effects,
           clock,
           log,
           ask: (call) => router.ask(call),
@@ -194,12 +211,14 @@ export class Aether implements AsyncDisposable {
         : undefined;
       const router: Router = new Router(clock, host, asker ?? cluster);
       if (own.actors.length > 0) await cluster?.join();
+      if (cluster === undefined) await effects?.startAlone(host);
       const aether = new Aether({
         nodeId,
         store,
         bus,
         router,
         host,
+        effects,
         cluster: asker === undefined ? cluster : undefined,
         opened,
       });
@@ -272,8 +291,18 @@ export class Aether implements AsyncDisposable {
   }
 
   /** What this node holds and has counted since it was started. */
-  stats(): HostStats {
-    return this.#host.stats;
+  stats(): AetherStats {
+    const effects = this.#effects?.stats ?? NO_EFFECTS;
+    return { ...this.#host.stats, effects };
+  }
+
+  /**
+   * Durable commands of the namespace that were parked: those that have failed so
+   * often, with what stands behind them, and those that were rejected without
+   * anybody to be told. For whoever runs the system, from any node.
+   */
+  parked(): ParkedCommands {
+    return new ParkedCommands(inboxOf(this.store, "parked commands"));
   }
 
   /** The actors of this node that cannot be replayed just now, and why. */
@@ -298,11 +327,20 @@ export class Aether implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#router.close();
     await this.#cluster?.leave();
+    const taken = this.#effects?.stop();
     await Promise.all([this.#cluster?.drain(GRACE), this.#host.close(GRACE)]);
+    await this.#effects?.close(GRACE);
+    await taken;
     for (const close of [...this.#opened].reverse()) {
       await close().catch(() => {});
     }
   }
+}
+
+/** What a node holds and has counted. */
+export interface AetherStats extends HostStats {
+  /** What was promised, and carried out. */
+  readonly effects: EffectsStats;
 }
 
 /**
@@ -314,6 +352,7 @@ export type Own = AetherOptions & {
   readonly onError: (failure: HandlerFailure) => void;
   readonly nodeId: string;
   readonly maxActivations: number;
+  readonly parkAfter: number;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -328,8 +367,15 @@ function readOptions(options: AetherOptions): Own {
       `Cannot start as maxActivations is a whole number above 0: got ${maxActivations}`,
     );
   }
+  const { parkAfter = 10 } = options;
+  if (!Number.isSafeInteger(parkAfter) || parkAfter < 1) {
+    throw new InvalidArgumentError(
+      `Cannot start as parkAfter is a whole number above 0: got ${parkAfter}`,
+    );
+  }
   return {
     ...options,
+    parkAfter,
     maxActivations,
     nodeId: checkNode(nodeId),
     clock: options.clock ?? systemClock,
@@ -376,3 +422,11 @@ async function joinAsClient(
 }
 
 const GRACE = 5_000;
+const NO_EFFECTS: EffectsStats = Object.freeze({
+  carriedOut: 0,
+  rejected: 0,
+  parked: 0,
+  refused: 0,
+  relayed: 0,
+  waiting: 0,
+});

@@ -1,5 +1,6 @@
 /** What handlers are told beside the state and their input. */
 import type { AnyActor, TypeName } from "./definition.ts";
+import type { Notice, SendOptions, SendRef } from "./effects.ts";
 import type { ActorRef } from "./reference.ts";
 
 /** What a command's handler is told beside the state and its input. */
@@ -31,6 +32,47 @@ export interface CommandContext {
     definition: Definition | TypeName<Definition>,
     key: string,
   ): ActorRef<Definition>;
+  /**
+   * Sends a command to another actor, as part of this decision: stored with its
+   * events or not at all, and then carried out once, whatever dies meanwhile; in
+   * order from this actor to that one. Nobody waits for it. A decision that is
+   * rejected or fails sends nothing.
+   *
+   * @example Money that leaves one account arrives at another, or comes back
+   * ```ts ignore
+   * transfer(s, c: { to: string; amount: number }, ctx) {
+   *   if (c.amount > s.balance) throw new Rejected("insufficient_funds");
+   *   ctx.send(Account, c.to, { onRejected: "refund" }).deposit({ amount: c.amount });
+   *   return { type: "Withdrawn", data: { amount: c.amount } };
+   * },
+   * ```
+   */
+  send<Definition extends AnyActor>(
+    definition: Definition | TypeName<Definition>,
+    key: string,
+    options?: SendOptions,
+  ): SendRef<Definition>;
+  /**
+   * Sets a timer, as part of this decision: a command of this actor, at a time or
+   * after so many milliseconds. One timer of each name is live: this one takes the
+   * place of the one before. It fires once, to the quarter of a second; one that
+   * was missed fires late, at once.
+   *
+   * @param timer Its name: 1 to 64 characters.
+   * @param when A date, or how long after this decision.
+   * @param command A command of this actor.
+   * @param input Its input.
+   */
+  schedule(
+    timer: string,
+    when: Date | { readonly after: number },
+    command: string,
+    input?: unknown,
+  ): void;
+  /** Cancels a timer, as part of this decision; harmless where it is not live. */
+  cancel(timer: string): void;
+  /** Sends a notice on the bus, once this decision is stored. */
+  publish(notice: Notice): void;
 }
 
 /** What a query's handler is told beside the state and its input. */

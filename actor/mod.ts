@@ -32,11 +32,15 @@
  *
  * @module
  */
-export { Aether, type AetherOptions } from "./aether.ts";
+export { Aether, type AetherOptions, type AetherStats } from "./aether.ts";
+export type { EffectsStats } from "./_effects.ts";
+export type { IntakeStats } from "./_intake.ts";
 export type { HandlerFailure, HostStats, QuarantinedActor } from "./_host.ts";
 export * from "./context.ts";
 export * from "./definition.ts";
+export * from "./effects.ts";
 export * from "./log.ts";
+export { ParkedCommands, type ParkedCommandsChoice } from "./parked.ts";
 export {
   type Checked,
   checked,

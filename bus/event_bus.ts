@@ -45,6 +45,12 @@ export interface CommitLog {
   at(sequence: number): LoggedMessage | undefined;
   /** Calls back behind each commit; returns how to end that. */
   onCommit(listener: () => void): () => void;
+  /** Calls back with each notice sent beside the log, where that can be; returns how to end that. */
+  onNotice?(
+    listener: (
+      notice: Pick<LoggedMessage, "subject" | "headers" | "data">,
+    ) => void,
+  ): () => void;
 }
 
 /** How an in-process bus is to be. */
@@ -87,6 +93,7 @@ export class EventBus implements EventBroadcaster {
   readonly #durables = new Map<string, MemoryDurable>();
   readonly #subscriptions = new Subscriptions();
   readonly #live = new Set<MemoryLiveFeed>();
+  readonly #stops: (() => void)[] = [];
 
   /** Makes a bus; it is ready at once. */
   constructor(options: EventBusOptions = {}) {
@@ -111,6 +118,10 @@ export class EventBus implements EventBroadcaster {
     }
     this.#logs.set(log.namespace, log);
     for (const feed of this.#live) feed.listen(log);
+    const stop = log.onNotice?.((notice) => {
+      for (const feed of this.#live) feed.notice(log.namespace, notice);
+    });
+    if (stop !== undefined) this.#stops.push(stop);
   }
 
   /** As {@link EventBroadcaster.subscribe}. */
@@ -173,6 +184,7 @@ export class EventBus implements EventBroadcaster {
 
   /** As {@link EventBroadcaster.close}. */
   close(): Promise<void> {
+    for (const stop of this.#stops.splice(0)) stop();
     return this.#subscriptions.close();
   }
 

@@ -329,17 +329,20 @@ export class Allocator {
       const entry = map.at(shard);
       const { generation, node, run } = entry;
       const to = wanted === undefined ? undefined : byName.get(wanted);
-      const give = (fence: number) =>
+      const give = (fence: number, late?: readonly string[]) =>
         changes.set(shard, {
           node: to?.node,
           run: to?.run ?? "",
           generation: generation + 1,
           fence,
+          ...(late === undefined ? {} : { late }),
         });
+      // What it has left undone, and what it may not have known was left to it.
+      const lates = () => [...entry.late ?? [], run].slice(-MOST_LATE);
       const key = `${map.family}/${shard}`;
       if (node === undefined) {
-        if (to !== undefined) give(entry.fence);
-      } else if (!runs.has(run)) give(generation + 1);
+        if (to !== undefined) give(entry.fence, entry.late);
+      } else if (!runs.has(run)) give(generation + 1, lates());
       else if (this.#released.get(key) === generation) give(entry.fence);
       else if (to?.run === run) this.#orders.delete(key);
       else {
@@ -348,7 +351,7 @@ export class Allocator {
           this.#orders.set(key, { run, generation, since: now });
           poked.add(run);
           this.#later(OVERDUE + 50);
-        } else if (now - order.since >= OVERDUE) give(generation + 1);
+        } else if (now - order.since >= OVERDUE) give(generation + 1, lates());
       }
     }
     return changes;
@@ -365,6 +368,8 @@ export class Allocator {
   }
 }
 
+/** So many former owners in a row are remembered. */
+const MOST_LATE = 8;
 /** Milliseconds between two looks at the nodes. */
 const POLL = 5_000;
 /** Milliseconds for which a verdict counts. */

@@ -24,6 +24,7 @@ export interface CustodyOptions {
 interface Held {
   readonly generation: number;
   readonly fence: number;
+  readonly late: readonly string[] | undefined;
   /** Undefined as long as it is served. */
   state: "releasing" | "released" | undefined;
 }
@@ -51,14 +52,14 @@ export class Custody {
     const before = this.#held.get(family);
     const held = new Map<number, Held>();
     for (let shard = 0; shard < 256; shard++) {
-      const { fence, generation, node, run } = map.at(shard);
+      const { fence, generation, late, node, run } = map.at(shard);
       if (node === undefined || run !== this.#run) continue;
       const same = before?.get(shard);
       held.set(
         shard,
         same?.generation === generation
           ? same
-          : { generation, fence, state: undefined },
+          : { generation, fence, late, state: undefined },
       );
     }
     this.#held.set(family, held);
@@ -116,8 +117,9 @@ export class Custody {
 function heldShard(
   family: string,
   shard: number,
-  { fence, generation }: Held,
+  { fence, generation, late }: Held,
 ): HeldShard {
   const seized = fence > 0;
-  return { ...typeOf(family), shard, generation, seized, fence };
+  const held = { ...typeOf(family), shard, generation, seized, fence };
+  return late === undefined ? held : { ...held, late };
 }

@@ -1,9 +1,10 @@
 /**
  * Who has which shard of one type: one entry of the control log.
  *
- * `{ n: [[node, run], …], s: [[index into n or -1, generation, fence], …] }`
- * with 256 entries in `s`: small enough to be written whole with each change, and
- * thereby never half.
+ * `{ n: [[node, run], …], l: [run, …], s: [[index into n or -1, generation, fence,
+ * …indexes into l], …] }` with 256 entries in `s`: small enough to be written whole
+ * with each change, and thereby never half. `l` names the lives of nodes from whom
+ * shards were seized, and is left out where there are none.
  */
 import { SHARDS } from "../event/mod.ts";
 import type { ShardedType, ShardOwner } from "./types.ts";
@@ -21,6 +22,11 @@ export interface ShardEntry {
    * that it has lost the shard. 0 where it never was.
    */
   readonly fence: number;
+  /**
+   * The lives of nodes from whom it was seized since it was last released, the
+   * latest last: what they have left undone is for its owner to do. Absent for none.
+   */
+  readonly late?: readonly string[];
 }
 
 /**
@@ -99,15 +105,22 @@ export class ShardMap {
   toJSON(): unknown {
     const n: [string, string][] = [];
     const index = new Map<string, number>();
-    const s = this.#entries.map(({ fence, generation, node, run }) => {
+    const l: string[] = [];
+    const lateIndex = new Map<string, number>();
+    const lateOf = (run: string) => {
+      const at = lateIndex.get(run) ?? l.push(run) - 1;
+      lateIndex.set(run, at);
+      return at;
+    };
+    const s = this.#entries.map(({ fence, generation, late, node, run }) => {
       let at = -1;
       if (node !== undefined) {
         at = index.get(run) ?? n.push([node, run]) - 1;
         index.set(run, at);
       }
-      return [at, generation, fence];
+      return [at, generation, fence, ...(late ?? []).map(lateOf)];
     });
-    return { n, s };
+    return l.length === 0 ? { n, s } : { n, l, s };
   }
 
   /** Reads what {@link ShardMap.toJSON} wrote; undefined where it is nothing of that kind. */
@@ -116,16 +129,19 @@ export class ShardMap {
     value: unknown,
     revision: number,
   ): ShardMap | undefined {
-    const { n, s } = (value ?? {}) as {
+    const { l = [], n, s } = (value ?? {}) as {
       n?: readonly (readonly [string, string])[];
-      s?: readonly (readonly [number, number, number])[];
+      l?: readonly string[];
+      s?: readonly (readonly [number, number, number, ...number[]])[];
     };
     if (!Array.isArray(n) || !Array.isArray(s) || s.length !== SHARDS) {
       return undefined;
     }
-    const entries = s.map(([at, generation, fence]): ShardEntry => {
+    const entries = s.map(([at, generation, fence, ...rest]): ShardEntry => {
       const [node, run = ""] = n[at] ?? [];
-      return { node, run, generation, fence };
+      const late = rest.flatMap((i: number) => l[i] ?? []);
+      const entry = { node, run, generation, fence };
+      return late.length === 0 ? entry : { ...entry, late };
     });
     return new ShardMap(family, entries, revision);
   }

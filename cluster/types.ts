@@ -68,6 +68,11 @@ export interface HeldShard extends ShardedType {
   readonly seized: boolean;
   /** As {@link ShardOwner.fence}. */
   readonly fence: number;
+  /**
+   * The lives of nodes from whom it was seized since it was last released, the
+   * latest last: what they have left undone is for this node to do. Absent for none.
+   */
+  readonly late?: readonly string[];
 }
 
 /** Something that has changed. */

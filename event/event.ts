@@ -1,3 +1,5 @@
+import type { Timer } from "./effects.ts";
+
 /**
  * Where an event comes from and belongs to: plain strings. The named keys are
  * stored as CloudEvents extensions of their own, any other key beside them.
@@ -118,6 +120,8 @@ export interface ActorSnapshot<State = unknown> {
   readonly commitId?: string;
   /** The commands remembered at that point, newest last. */
   readonly commands?: readonly RememberedCommand[];
+  /** The timers that were live at that point; absent for none. */
+  readonly timers?: readonly Timer[];
 }
 
 /** A command already answered: enough to answer it again. */

@@ -1,4 +1,5 @@
 /** What a stored commit says beside its body: the headers' names and their values' form. */
+import { toAscii } from "./_ascii.ts";
 import { show } from "./_show.ts";
 import { checkId } from "./ids.ts";
 import { CorruptLogError, InvalidArgumentError } from "./errors.ts";
@@ -15,10 +16,20 @@ export const CommitHeader = {
   trail: "Aether-Trail",
   /** On a commit without events: the actor's version, which it leaves as it is. */
   fence: "Aether-Fence",
+  /** Commands sent, timers set, notices: what the decision does beside its events. */
+  effects: "Aether-Effects",
   /** The generation of the shard in which its owner wrote it; absent for none. */
   generation: "Aether-Gen",
   /** What the body is. */
   contentType: "content-type",
+} as const;
+
+/** Header names on durable commands in the inbox of a namespace. */
+export const InboxHeader = {
+  /** The command's id, the same however often it is put there. */
+  commandId: "Aether-Command-Id",
+  /** On the command of a timer: `<name>@<id>`, the name as a subject token. */
+  timer: "Aether-Timer",
 } as const;
 
 /** Header names on requests and replies between callers and nodes. */
@@ -192,11 +203,3 @@ function checkCommand({ id, events, rejected }: CommandRecord): void {
 
 const BASE64URL =
   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-// Header values travel as bytes, but not every tool reads them as UTF-8.
-function toAscii(json: string): string {
-  return json.replace(
-    /[\u007f-\uffff]/g,
-    (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"),
-  );
-}

@@ -88,6 +88,55 @@ export function checkId(id: string, what: string): string {
   return id;
 }
 
+/**
+ * Makes an id out of another one, always the same: for what follows from
+ * something that may be done more than once, as after a crash.
+ *
+ * @param id Where it comes from. Of a ULID, the derived id is one of the same time.
+ * @param what Tells apart what comes from the same id.
+ * @returns 26 characters of Crockford's base 32; the last 16 are a hash of both.
+ * @example What follows from one decision
+ * ```ts
+ * import { deriveId, isUlid, ulid, ulidTime } from "@flowmade/aether/event";
+ * import assert from "node:assert/strict";
+ * const commit = ulid();
+ * const first = deriveId(commit, "#0");
+ * assert.equal(first, deriveId(commit, "#0"));
+ * assert.notEqual(first, deriveId(commit, "#1"));
+ * assert.ok(isUlid(first) && ulidTime(first) === ulidTime(commit));
+ * ```
+ */
+export function deriveId(id: string, what: string): string {
+  const text = `${id}${what}`;
+  const time = isUlid(id) ? id.slice(0, 10).toUpperCase() : "0000000000";
+  // Four lanes of 32 bits (cyrb128), of which 80 bits are used: nobody chooses
+  // the ids that go in, so chance is the only enemy.
+  let [a, b, c, d] = [1779033703, 3144134277, 1013904242, 2773480762];
+  for (let i = 0; i < text.length; i++) {
+    const k = text.charCodeAt(i);
+    a = b ^ Math.imul(a ^ k, 597399067);
+    b = c ^ Math.imul(b ^ k, 2869860233);
+    c = d ^ Math.imul(c ^ k, 951274213);
+    d = a ^ Math.imul(d ^ k, 2716044179);
+  }
+  a = Math.imul(c ^ (a >>> 18), 597399067);
+  b = Math.imul(d ^ (b >>> 22), 2869860233);
+  c = Math.imul(a ^ (c >>> 17), 951274213);
+  d = Math.imul(b ^ (d >>> 19), 2716044179);
+  a ^= b ^ c ^ d;
+  b ^= a;
+  c ^= a;
+  let random = "";
+  for (const [lane, digits] of [[a, 6], [b, 5], [c, 5]] as const) {
+    for (let i = 0; i < digits; i++) {
+      random += CROCKFORD[(lane >>> (5 * i)) & 31];
+    }
+  }
+  return time + random;
+}
+
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 // The library's own check lets through a time above 2^48 - 1, which its
 // decodeTime then refuses, and whatever becomes a digit in upper case, as "ß".
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i;

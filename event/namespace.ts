@@ -34,6 +34,8 @@ export interface StreamNames {
   readonly events: string;
   /** The last snapshot of each actor: a cache. */
   readonly snapshots: string;
+  /** Durable commands that wait, timers, and what was parked. */
+  readonly inbox: string;
   /** How far durable subscriptions got, and what they parked. */
   readonly subscriptions: string;
 }
@@ -47,6 +49,7 @@ export function streamNames(namespace: string): StreamNames {
   return {
     events: `AETHER=EV=${name}`,
     snapshots: `AETHER=SNAP=${name}`,
+    inbox: `AETHER=INBOX=${name}`,
     subscriptions: `AETHER=SUB=${name}`,
   };
 }

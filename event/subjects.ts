@@ -10,7 +10,7 @@ import {
 import { InvalidArgumentError } from "./errors.ts";
 import { checkNamespace } from "./namespace.ts";
 import { checkDurable, closedPatterns } from "./pattern.ts";
-import { decodeToken } from "./token.ts";
+import { decodeToken, encodeToken } from "./token.ts";
 
 /** The subjects of one namespace. */
 export interface Subjects {
@@ -30,6 +30,30 @@ export interface Subjects {
   bus(address: ActorAddress): string;
   /** Where the server republishes to, written as its mapping. */
   readonly busMapping: string;
+  /** Filter over the commits of one shard and one type; all of those left out. */
+  eventsOfShard(shard?: number, type?: string): string;
+  /** Durable commands to an actor: `aether.cmd.<ns>.<shard>.<type>.<key>`. */
+  command(address: ActorAddress): string;
+  /** Filter over the durable commands to a type's actors of one shard. */
+  commandsOfShard(type: string, shard: number): string;
+  /** Filter over all durable commands. */
+  readonly allCommands: string;
+  /** Where the server says that a durable command was stored: `aether.due.<ns>.<shard>.<type>`. */
+  readonly allDue: string;
+  /** Where the server says so, written as its mapping. */
+  readonly dueMapping: string;
+  /** One setting of a timer, by its id: `aether.at.<ns>.<shard>.<type>.<key>.<id>`. */
+  alarm(address: ActorAddress, id: string): string;
+  /** Filter over all timers. */
+  readonly allAlarms: string;
+  /** A durable command that was parked: `aether.park.<ns>.<shard>.<type>.<key>.<command id>`. */
+  parked(address: ActorAddress, commandId: string): string;
+  /** Filter over what was parked: of one type and shard, or all. */
+  parkedOf(type?: string, shard?: number): string;
+  /** How far a life of a node got with carrying out effects: `aether.mark.<ns>.<run>`. */
+  mark(run: string): string;
+  /** Filter over all of these. */
+  readonly allMarks: string;
   /** An actor's notices: `aether.note.<ns>.<type>.<key>`. */
   note(address: ActorAddress): string;
   /** Something a durable subscription keeps: `aether.sub.<ns>.<durable>.<item>`. */
@@ -89,6 +113,29 @@ function makeSubjects(ns: string): Subjects {
     allSnapshots: `aether.sn.${ns}.*.*`,
     bus: (a) => `aether.bus.${ns}.${a.type}.${a.keyToken}`,
     busMapping: `aether.bus.${ns}.{{wildcard(2)}}.{{wildcard(3)}}`,
+    eventsOfShard: (shard, type) =>
+      `aether.ev.${ns}.${shard}.${
+        type === undefined ? "*" : typeToken(type)
+      }.*`,
+    command: (a) => `aether.cmd.${ns}.${a.shard}.${a.type}.${a.keyToken}`,
+    commandsOfShard: (type, shard) =>
+      `aether.cmd.${ns}.${shard}.${typeToken(type)}.*`,
+    allCommands: `aether.cmd.${ns}.*.*.*`,
+    allDue: `aether.due.${ns}.*.*`,
+    dueMapping: `aether.due.${ns}.{{wildcard(1)}}.{{wildcard(2)}}`,
+    alarm: (a, id) =>
+      `aether.at.${ns}.${a.shard}.${a.type}.${a.keyToken}.${encodeToken(id)}`,
+    allAlarms: `aether.at.${ns}.*.*.*.*`,
+    parked: (a, commandId) =>
+      `aether.park.${ns}.${a.shard}.${a.type}.${a.keyToken}.${
+        encodeToken(commandId)
+      }`,
+    parkedOf: (type, shard) =>
+      `aether.park.${ns}.${shard ?? "*"}.${
+        type === undefined ? "*" : typeToken(type)
+      }.*.*`,
+    mark: (run) => `aether.mark.${ns}.${encodeToken(run)}`,
+    allMarks: `aether.mark.${ns}.*`,
     note: (a) => `aether.note.${ns}.${a.type}.${a.keyToken}`,
     durable: (durable, item) =>
       `aether.sub.${ns}.${checkDurable(durable)}.${item}`,
@@ -124,6 +171,24 @@ export function parseEventSubject(
   const address = addressOfTokens(type!, keyToken!);
   if (String(address.shard) !== shard) throw refuse(subject);
   return { namespace, address };
+}
+
+/**
+ * Takes the subject of a durable command apart, with the same checks.
+ *
+ * @param subject Such as `aether.cmd.shop.82.order.1`.
+ * @returns The actor's address.
+ * @throws {InvalidArgumentError} `invalid_argument`: no such subject.
+ */
+export function parseCommandSubject(subject: string): ActorAddress {
+  const tokens = subject.split(".");
+  const [keyToken, type, shard] = [tokens.at(-1), tokens.at(-2), tokens.at(-3)];
+  if (tokens[0] !== "aether" || tokens[1] !== "cmd" || tokens.length < 6) {
+    throw refuse(subject);
+  }
+  const address = addressOfTokens(type!, keyToken!);
+  if (String(address.shard) !== shard) throw refuse(subject);
+  return address;
 }
 
 /**

@@ -117,6 +117,8 @@ export const ApiCode = {
   duplicateInFlight: 10158,
   /** No message found. */
   noMessage: 10037,
+  /** A message was not deleted, as where there is none. */
+  messageNotDeleted: 10057,
   /** No such stream. */
   streamNotFound: 10059,
   /** A stream of that name exists with another configuration. */

@@ -220,6 +220,29 @@ export class JetStreamApi {
     return answer !== undefined;
   }
 
+  /** Deletes a message, without writing over it; one that is gone already is fine. */
+  async deleteMessage(
+    stream: string,
+    sequence: number,
+    deadline: Deadline,
+  ): Promise<void> {
+    const body = JSON.stringify({ seq: sequence, no_erase: true });
+    const answer = await this.#call(
+      `STREAM.MSG.DELETE.${stream}`,
+      body,
+      deadline,
+      [ApiCode.noMessage, ApiCode.messageNotDeleted],
+    );
+    if (answer !== undefined) return;
+    // Not deleted: as it is not there, or for another reason?
+    if (await this.at(stream, sequence, deadline) === undefined) return;
+    throw new ApiRefusal(`STREAM.MSG.DELETE.${stream}`, {
+      code: 500,
+      err_code: ApiCode.messageNotDeleted,
+      description: "message could not be deleted",
+    });
+  }
+
   /** Creates an ephemeral consumer. */
   async createConsumer(
     stream: string,

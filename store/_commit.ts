@@ -8,12 +8,15 @@ import {
   CommitHeader,
   CorruptLogError,
   decodeCommitEvents,
+  type Effect,
   type EncodedCommit,
   type Event,
   type EventCodec,
   formatCommands,
+  formatEffects,
   formatTrail,
   parseCommands,
+  parseEffects,
   parseTrail,
   type Subjects,
   TRAIL_LENGTH,
@@ -40,6 +43,7 @@ export interface CommitParts {
   /** With their versions; none for a fence. */
   readonly events: readonly Event[];
   readonly commands: readonly CommandRecord[];
+  readonly effects?: readonly Effect[] | undefined;
   /** The generation of the shard in which it is written. */
   readonly generation?: number | undefined;
   /** Headers of the transport, such as those of an atomic batch. */
@@ -63,7 +67,8 @@ export function encodeCommit(
 /** Puts the headers before events that are encoded already. */
 export function messageOf(
   { body, contentType }: EncodedCommit,
-  { commands, commitId, events, extra, generation, position }: CommitParts,
+  { commands, commitId, effects, events, extra, generation, position }:
+    CommitParts,
 ): EncodedMessage {
   const { trail, version } = position;
   const headers = encodeHeaders({
@@ -80,6 +85,9 @@ export function messageOf(
     [CommitHeader.commands]: commands.length === 0
       ? undefined
       : formatCommands(commands, events.length),
+    [CommitHeader.effects]: effects === undefined || effects.length === 0
+      ? undefined
+      : formatEffects(effects),
     ...extra,
   });
   return { headers, body };
@@ -171,6 +179,7 @@ function decode(
     message,
     subjects.event,
   );
+  const promised = headers.get(CommitHeader.effects);
   const generation = headers.get(CommitHeader.generation);
   return {
     commitId,
@@ -179,6 +188,7 @@ function decode(
       fenceVersion(headers.get(CommitHeader.fence)),
     events,
     commands: parseCommands(headers.get(CommitHeader.commands), events.length),
+    ...(promised === "" ? {} : { effects: parseEffects(promised) }),
     ...(generation === "" ? {} : { generation: generationOf(generation) }),
     at: message.at,
   };

@@ -10,14 +10,17 @@ import {
   type ActorAddress,
   type Clock,
   type CommandRecord,
+  type Effect,
   type EncodedCommit,
   type Event,
   type EventCodec,
   type EventMetadata,
+  formatEffects,
   InvalidArgumentError,
   isUlid,
   type NewEvent,
   parseActorId,
+  parseEffects,
   type StoredEvent,
   ulid,
 } from "../event/mod.ts";
@@ -60,6 +63,8 @@ export class CommitDraft {
   readonly expected: ExpectedVersion;
   /** The commands it answers. */
   readonly commands: readonly CommandRecord[];
+  /** What it does beside its events. */
+  readonly effects: readonly Effect[] | undefined;
   /** The generation of the shard in which it is written. */
   readonly generation: number | undefined;
   readonly #context: DraftContext;
@@ -78,6 +83,7 @@ export class CommitDraft {
       readonly commitId: string;
       readonly expected: ExpectedVersion;
       readonly commands: readonly CommandRecord[];
+      readonly effects?: readonly Effect[] | undefined;
       readonly generation?: number | undefined;
       readonly events: readonly Unversioned[];
     },
@@ -91,6 +97,7 @@ export class CommitDraft {
     this.commands = parts.commands.length === 0
       ? parts.commands
       : parts.commands.map(copyOfRecord);
+    this.effects = parts.effects;
     this.#copy = this.#encode(parts.events, guess);
   }
 
@@ -107,6 +114,7 @@ export class CommitDraft {
       position,
       events,
       commands: this.commands,
+      effects: this.effects,
       generation: this.generation,
       ...(extra === undefined ? {} : { extra }),
     });
@@ -167,6 +175,15 @@ function copyOfRecord(command: CommandRecord): CommandRecord {
     : { id, events, rejected: structuredClone(rejected) };
 }
 
+// What is written is what was given: it is checked, and read back from the text.
+function copyOfEffects(
+  effects: readonly Effect[] | undefined,
+): readonly Effect[] | undefined {
+  return effects === undefined || effects.length === 0
+    ? undefined
+    : parseEffects(formatEffects(effects));
+}
+
 interface Copy {
   /** The version it stands behind. */
   readonly base: number;
@@ -209,6 +226,7 @@ export function draftAppend(
     address,
     expected,
     commands,
+    effects: copyOfEffects(options.effects),
     generation: checkGeneration(options.generation, action),
     commitId: checkCommitId(options.commitId, action),
     events: fillIn(context, address, events, options.metadata, commands),

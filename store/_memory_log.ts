@@ -12,6 +12,7 @@ import {
 } from "../event/mod.ts";
 import { encodeHeaders, RawHeaders } from "../nats/mod.ts";
 import type { StoredMessage } from "./_api.ts";
+import { InboxContent } from "./_memory_inbox.ts";
 
 /** The messages of one actor. */
 export interface ActorLog {
@@ -24,6 +25,9 @@ export interface ActorLog {
   readonly unsure: Set<number>;
 }
 
+/** A notice, as it would travel; it is kept nowhere. */
+export type LoggedNotice = Pick<LoggedMessage, "subject" | "headers" | "data">;
+
 /** What a log holds. */
 export class LogContent {
   readonly subjects: Subjects;
@@ -35,6 +39,10 @@ export class LogContent {
   readonly types: Map<string, number[]> = new Map();
   /** Encoded snapshots by actor id. */
   readonly snapshots: Map<string, Uint8Array> = new Map();
+  /** Durable commands and timers. */
+  readonly inbox: InboxContent = new InboxContent();
+  /** Called with each notice. */
+  readonly noticeListeners: Set<(notice: LoggedNotice) => void> = new Set();
   /** Called behind each message that is stored. */
   readonly listeners: Set<() => void> = new Set();
 
@@ -175,6 +183,18 @@ export class InMemoryLog {
     const own = () => listener();
     this.#content.listeners.add(own);
     return () => this.#content.listeners.delete(own);
+  }
+
+  /**
+   * Calls back with each notice of a store over this log. The listener must not
+   * throw.
+   *
+   * @returns Ends it.
+   */
+  onNotice(listener: (notice: LoggedNotice) => void): () => void {
+    const own = (notice: LoggedNotice) => listener(notice);
+    this.#content.noticeListeners.add(own);
+    return () => this.#content.noticeListeners.delete(own);
   }
 
   /**

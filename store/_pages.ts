@@ -4,13 +4,13 @@
  * page at a time: to pass a commit through several generators costs more than to
  * decode it.
  */
-import { CorruptLogError } from "../event/mod.ts";
+import { CorruptLogError, parseEventSubject } from "../event/mod.ts";
 import { Deadline } from "../nats/mod.ts";
 import type { StoredMessage } from "./_api.ts";
 import { decodeUntrailed } from "./_commit.ts";
 import type { Context } from "./_context.ts";
 import type { ReadPlan } from "./_rules.ts";
-import type { StoredCommit } from "./types.ts";
+import type { ActorCommit, StoredCommit } from "./types.ts";
 
 /**
  * A message of a page, decoded as it came, so that its bytes need not be kept.
@@ -18,6 +18,7 @@ import type { StoredCommit } from "./types.ts";
  */
 interface Entry {
   readonly sequence: number;
+  readonly subject: string;
   readonly commit?: StoredCommit;
   readonly error?: unknown;
 }
@@ -30,6 +31,37 @@ export async function* pages(
   to: number,
   plan: ReadPlan,
 ): AsyncGenerator<readonly StoredCommit[]> {
+  for await (const page of entryPages(context, filter, from, to, plan)) {
+    yield* readable(page);
+  }
+}
+
+/** The same with whose they are; those that cannot be read are passed over. */
+export async function* actorPages(
+  context: Context,
+  filter: string,
+  from: number,
+  to: number,
+  plan: ReadPlan,
+): AsyncGenerator<readonly ActorCommit[]> {
+  for await (const page of entryPages(context, filter, from, to, plan)) {
+    const commits: ActorCommit[] = [];
+    for (const { commit, subject } of page) {
+      if (commit === undefined) continue;
+      const { address } = parseEventSubject(subject);
+      commits.push({ ...commit, actorId: address.id });
+    }
+    yield commits;
+  }
+}
+
+async function* entryPages(
+  context: Context,
+  filter: string,
+  from: number,
+  to: number,
+  plan: ReadPlan,
+): AsyncGenerator<readonly Entry[]> {
   if (from > to) return;
   let ahead = fetchPage(context, filter, from, PAGE, plan);
   try {
@@ -41,7 +73,7 @@ export async function* pages(
         ahead = fetchPage(context, filter, last + 1, PAGE, plan);
         ahead.catch(() => {}); // awaited only if the consumer comes back for it
       }
-      yield* readable(page.filter(({ sequence }) => sequence <= to));
+      yield page.filter(({ sequence }) => sequence <= to);
       if (!more) return;
     }
   } finally {
@@ -102,12 +134,12 @@ async function fetchPage(
   const deadline = fetchDeadline(context, plan);
   const page: Entry[] = [];
   const take = (message: StoredMessage) => {
-    const { sequence } = message;
+    const { sequence, subject } = message;
     try {
       const commit = decodeUntrailed(codec, subjects, message);
-      page.push({ sequence, commit });
+      page.push({ sequence, subject, commit });
     } catch (error) {
-      page.push({ sequence, error });
+      page.push({ sequence, subject, error });
     }
   };
   const limits = { batch, maxBytes: PAGE_BYTES };

@@ -4,6 +4,7 @@ import {
   type ActorSnapshot,
   parseJson,
   type RememberedCommand,
+  type Timer,
 } from "../event/mod.ts";
 
 /** A snapshot with its schema and its place in the log. */
@@ -20,6 +21,7 @@ export function encodeSnapshot(snapshot: PlacedSnapshot): Uint8Array {
     schema,
     sequence,
     state,
+    timers,
     timestamp,
     version,
   } = snapshot;
@@ -32,6 +34,7 @@ export function encodeSnapshot(snapshot: PlacedSnapshot): Uint8Array {
     timestamp: timestamp.toISOString(),
     state,
     commands,
+    timers,
   }));
 }
 
@@ -46,8 +49,16 @@ export function decodeSnapshot(
   } catch {
     return undefined;
   }
-  const { actorId, commands, commitId, schema, sequence, state, version } =
-    json ?? {};
+  const {
+    actorId,
+    commands,
+    commitId,
+    schema,
+    sequence,
+    state,
+    timers,
+    version,
+  } = json ?? {};
   const timestamp = new Date(json?.["timestamp"] as string);
   if (
     actorId !== address.id || typeof commitId !== "string" ||
@@ -66,6 +77,7 @@ export function decodeSnapshot(
     ...(Array.isArray(commands)
       ? { commands: commands as RememberedCommand[] }
       : {}),
+    ...(Array.isArray(timers) ? { timers: timers as Timer[] } : {}),
   };
 }
 

@@ -4,6 +4,7 @@ import {
   type Clock,
   ClosedError,
   cloudEventsCodec,
+  CommitHeader,
   type Event,
   type EventCodec,
   type NewEvent,
@@ -50,15 +51,21 @@ import {
   newerFrom,
 } from "./_rules.ts";
 import { storeCommit } from "./_settle.ts";
+import { JetStreamInbox } from "./_jetstream_inbox.ts";
+import { actorPages } from "./_pages.ts";
 import { findSnapshot, keepSnapshot } from "./_snapshots.ts";
 import { provisionNamespace, type ProvisionOptions } from "./provision.ts";
+import type { Inbox } from "./inbox.ts";
 import type {
   ActorAppend,
+  ActorCommit,
   ActorPosition,
   AppendAllOptions,
   AppendOptions,
   AppendResult,
   CallOptions,
+  CommitsOptions,
+  EffectStore,
   EventStore,
   ListActorsOptions,
   LoadedActor,
@@ -102,7 +109,10 @@ export interface JetStreamStoreOptions extends ProvisionOptions {
  * await nc.close();
  * ```
  */
-export class JetStreamEventStore implements EventStore, SnapshotStore {
+export class JetStreamEventStore
+  implements EventStore, SnapshotStore, EffectStore {
+  /** As {@link EffectStore.inbox}; it is closed with the store. */
+  readonly inbox: Inbox;
   readonly #context: Context;
   readonly #links: readonly Link[];
   #running = 0;
@@ -110,9 +120,14 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
   #closing: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(context: Context, links: readonly Link[]) {
+  private constructor(
+    context: Context,
+    links: readonly Link[],
+    inbox: Inbox,
+  ) {
     this.#context = context;
     this.#links = links;
+    this.inbox = inbox;
   }
 
   /**
@@ -135,7 +150,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
   ): Promise<JetStreamEventStore> {
     const { apiPrefix, bulk, clock = systemClock, namespace } = options;
     const subjects = subjectsOf(namespace);
-    const { events, snapshots } = streamNames(namespace);
+    const { events, inbox, snapshots } = streamNames(namespace);
     const deadline = new Deadline(clock, checkCall(options));
     for (const connection of [nc, bulk ?? nc]) {
       if (connection.isClosed() || connection.isDraining()) {
@@ -162,29 +177,33 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
       for (const opened of links) await opened.close();
       throw error;
     }
-    return new JetStreamEventStore({
-      api,
-      bulk: links.length === 1 ? api : new JetStreamApi(links[1]!, apiPrefix),
-      link,
-      clock,
-      codec: options.codec ?? cloudEventsCodec,
-      subjects,
-      namespace,
-      eventStream: events,
-      snapshotStream: snapshots,
-      created,
-      positions: new PositionCache(10_000),
-      stats: {
-        appended: 0,
-        conflicts: 0,
-        resent: 0,
-        settled: 0,
-        unknown: 0,
-        staleReads: 0,
-        snapshotsTooLarge: 0,
-        snapshotsIgnored: 0,
+    return new JetStreamEventStore(
+      {
+        api,
+        bulk: links.length === 1 ? api : new JetStreamApi(links[1]!, apiPrefix),
+        link,
+        clock,
+        codec: options.codec ?? cloudEventsCodec,
+        subjects,
+        namespace,
+        eventStream: events,
+        snapshotStream: snapshots,
+        created,
+        positions: new PositionCache(10_000),
+        stats: {
+          appended: 0,
+          conflicts: 0,
+          resent: 0,
+          settled: 0,
+          unknown: 0,
+          staleReads: 0,
+          snapshotsTooLarge: 0,
+          snapshotsIgnored: 0,
+        },
       },
-    }, links);
+      links,
+      new JetStreamInbox({ api, subjects, stream: inbox, clock }),
+    );
   }
 
   /** The namespace it holds. */
@@ -330,6 +349,45 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
     });
   }
 
+  /** As {@link EffectStore.lastSequence}. */
+  lastSequence(options: CallOptions = {}): Promise<number> {
+    const { api, eventStream, subjects } = this.#context;
+    const action = `Cannot read the end of "${this.namespace}"`;
+    return this.#call(options, action, async (deadline) => {
+      const last = await api.last(eventStream, subjects.allEvents, deadline);
+      return last?.sequence ?? 0;
+    });
+  }
+
+  /** As {@link EffectStore.notice}. */
+  // deno-lint-ignore require-await -- what is wrong with the event rejects
+  async notice(event: Event): Promise<void> {
+    const { codec, link, namespace, subjects } = this.#context;
+    const action = `Cannot send a notice of "${event.actorId}"`;
+    this.#assertOpen(action);
+    const address = parseActorId(event.actorId);
+    const { body, contentType } = codec.encode(namespace, [event]);
+    try {
+      link.publish(subjects.note(address), body, {
+        [CommitHeader.contentType]: contentType,
+      });
+    } catch (error) {
+      throw this.#translate(error, action);
+    }
+  }
+
+  /** As {@link EffectStore.commits}. */
+  commits(options: CommitsOptions): AsyncIterable<ActorCommit> {
+    const { shard, type } = options;
+    const action = `Cannot read the commits of "${this.namespace}"`;
+    const filter = this.#context.subjects.eventsOfShard(shard, type);
+    return this.#iterate(
+      action,
+      options,
+      () => commitsOf(this.#context, filter, options),
+    );
+  }
+
   /** As {@link SnapshotStore.saveSnapshot}. */
   saveSnapshot(
     snapshot: ActorSnapshot,
@@ -378,6 +436,7 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
     if (this.#running > 0) {
       await new Promise<void>((resolve) => this.#onIdle = resolve);
     }
+    await this.inbox.close();
     for (const link of this.#links) await link.close();
   }
 
@@ -587,6 +646,22 @@ export class JetStreamEventStore implements EventStore, SnapshotStore {
   #assertOpen(action: string): void {
     if (this.#closed) throw closed(action);
   }
+}
+
+async function* commitsOf(
+  context: Context,
+  filter: string,
+  { from, signal, timeout }: CommitsOptions,
+): AsyncGenerator<readonly ActorCommit[], void, undefined> {
+  const { bulk, clock, eventStream } = context;
+  const deadline = new Deadline(clock, timeout ?? 10_000, signal);
+  const last = await bulk.last(eventStream, filter, deadline);
+  if (last === undefined || last.sequence < from) return;
+  const plan = checkRead({
+    ...(signal === undefined ? {} : { signal }),
+    ...(timeout === undefined ? {} : { timeout }),
+  });
+  yield* actorPages(context, filter, from, last.sequence, plan);
 }
 
 function closed(action: string, cause?: unknown): ClosedError {

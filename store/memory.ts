@@ -10,16 +10,19 @@ import {
   type Clock,
   ClosedError,
   cloudEventsCodec,
+  CommitHeader,
   CorruptLogError,
   type Event,
   type EventCodec,
   InvalidArgumentError,
   type NewEvent,
   parseActorId,
+  parseEventSubject,
   type StoredEvent,
   systemClock,
   TRAIL_LENGTH,
 } from "../event/mod.ts";
+import { RawHeaders } from "../nats/mod.ts";
 import type { StoredMessage } from "./_api.ts";
 import { decodeCommit } from "./_commit.ts";
 import type { StoreStats } from "./_context.ts";
@@ -36,6 +39,7 @@ import {
   InMemoryLog,
   type LogContent,
 } from "./_memory_log.ts";
+import { MemoryInbox } from "./_memory_inbox.ts";
 import {
   checkCall,
   checkFromVersion,
@@ -57,13 +61,17 @@ import {
   encodeSnapshot,
   type PlacedSnapshot,
 } from "./_snapshot_format.ts";
+import type { Inbox } from "./inbox.ts";
 import type {
   ActorAppend,
+  ActorCommit,
   ActorPosition,
   AppendAllOptions,
   AppendOptions,
   AppendResult,
   CallOptions,
+  CommitsOptions,
+  EffectStore,
   EventStore,
   ListActorsOptions,
   LoadedActor,
@@ -73,7 +81,11 @@ import type {
   StoredCommit,
 } from "./types.ts";
 
-export { InMemoryLog, type RawMessage } from "./_memory_log.ts";
+export {
+  InMemoryLog,
+  type LoggedNotice,
+  type RawMessage,
+} from "./_memory_log.ts";
 
 /** How an in-memory store is to be. */
 export interface InMemoryEventStoreOptions {
@@ -115,9 +127,12 @@ export interface InMemoryEventStoreOptions {
  * );
  * ```
  */
-export class InMemoryEventStore implements EventStore, SnapshotStore {
+export class InMemoryEventStore
+  implements EventStore, SnapshotStore, EffectStore {
   /** The namespace it holds. */
   readonly namespace: string;
+  /** As {@link EffectStore.inbox}; stores over one log share what is in it. */
+  readonly inbox: Inbox;
   readonly #stats: StoreStats;
   readonly #log: LogContent;
   readonly #context: DraftContext;
@@ -143,6 +158,7 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
     }
     this.namespace = namespace;
     this.#log = contentOf(log);
+    this.inbox = new MemoryInbox(this.#log.inbox, clock);
     this.#context = { namespace, clock, codec };
     this.#maxPayload = options.maxPayload ?? 1_048_576;
     this.#stats = {
@@ -282,6 +298,34 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
     return { commits, position };
   }
 
+  /** As {@link EffectStore.lastSequence}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async lastSequence(options?: CallOptions): Promise<number> {
+    this.#enter(options);
+    return this.#log.messages.length;
+  }
+
+  /** As {@link EffectStore.notice}. */
+  // deno-lint-ignore require-await -- see saveEvent
+  async notice(event: Event): Promise<void> {
+    this.#assertOpen();
+    const { codec, namespace } = this.#context;
+    const subject = this.#log.subjects.note(parseActorId(event.actorId));
+    const { body, contentType } = codec.encode(namespace, [event]);
+    const headers = new RawHeaders(
+      `NATS/1.0\r\n${CommitHeader.contentType}: ${contentType}\r\n\r\n`,
+    );
+    for (const listener of this.#log.noticeListeners) {
+      listener({ subject, headers, data: body });
+    }
+  }
+
+  /** As {@link EffectStore.commits}. */
+  commits(options: CommitsOptions): AsyncIterable<ActorCommit> {
+    this.#enter(options);
+    return this.#paced(this.#commitsOf(options), options.signal);
+  }
+
   /** As {@link SnapshotStore.saveSnapshot}. */
   // deno-lint-ignore require-await -- see saveEvent
   async saveSnapshot(
@@ -322,7 +366,7 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
   /** Ends the readings that are under way; later calls reject with `closed`. */
   close(): Promise<void> {
     this.#closed = true;
-    return Promise.resolve();
+    return this.inbox.close();
   }
 
   /** Closes the store. */
@@ -575,6 +619,25 @@ export class InMemoryEventStore implements EventStore, SnapshotStore {
         if (left-- <= 0) return;
         yield event;
       }
+    }
+  }
+
+  *#commitsOf({ from, shard, type }: CommitsOptions): Generator<ActorCommit> {
+    const { messages } = this.#log;
+    const last = messages.length;
+    for (let sequence = Math.max(1, from); sequence <= last; sequence++) {
+      const message = this.#log.at(sequence);
+      if (message === undefined) continue;
+      const { address } = parseEventSubject(message.subject);
+      if (shard !== undefined && address.shard !== shard) continue;
+      if (type !== undefined && address.type !== type) continue;
+      let commit: StoredCommit;
+      try {
+        commit = this.#decode(message);
+      } catch {
+        continue; // its own actor tells
+      }
+      yield { ...commit, actorId: address.id };
     }
   }
 

@@ -24,6 +24,7 @@
  * @module
  */
 export * from "./types.ts";
+export * from "./inbox.ts";
 export * from "./memory.ts";
 export * from "./jetstream.ts";
 export { destroyNamespace, type ProvisionOptions } from "./provision.ts";

@@ -56,6 +56,7 @@ export async function provisionNamespace(
   try {
     const { created } = await open(eventStream(namespace, replicas));
     await open(snapshotStream(namespace, replicas));
+    await open(inboxStream(namespace, replicas));
     return { created };
   } catch (error) {
     throw refusalToError(faultToError(error, action), action);
@@ -91,6 +92,7 @@ export async function destroyNamespace(
   try {
     const api = new JetStreamApi(link);
     await api.deleteStream(names.subscriptions, deadline);
+    await api.deleteStream(names.inbox, deadline);
     await api.deleteStream(names.snapshots, deadline);
     await api.deleteStream(names.events, deadline);
   } catch (error) {
@@ -215,6 +217,69 @@ function snapshotStream(namespace: string, replicas: number): Wanted {
       equal("subjects", [subjects.allSnapshots]),
       equal("max_msgs_per_subject", 1),
       equal("allow_direct", true),
+    ],
+  };
+}
+
+function inboxStream(namespace: string, replicas: number): Wanted {
+  const subjects = subjectsOf(namespace);
+  const name = streamNames(namespace).inbox;
+  const { allAlarms, allCommands, allMarks, dueMapping } = subjects;
+  const all = [allCommands, allAlarms, subjects.parkedOf(), allMarks];
+  const republish = { src: allCommands, dest: dueMapping, headers_only: true };
+  return {
+    name,
+    config: {
+      name,
+      description: `Aether: durable commands and timers of ${namespace}`,
+      subjects: all,
+      storage: "file",
+      retention: "workqueue",
+      // The server takes nothing else for a stream with schedules.
+      discard: "old",
+      max_age: 0,
+      max_msgs: -1,
+      max_bytes: -1,
+      max_msgs_per_subject: -1,
+      max_msg_size: -1,
+      duplicate_window: 100_000_000,
+      allow_direct: true,
+      allow_msg_schedules: true,
+      allow_msg_ttl: true,
+      num_replicas: replicas,
+      republish,
+    },
+    rules: [
+      absent("no_ack"),
+      absent("sealed"),
+      absent("deny_delete"),
+      absent("subject_transform"),
+      absent("mirror"),
+      absent("sources"),
+      equal("subjects", all),
+      equal("storage", "file"),
+      {
+        field: "retention",
+        ok: (v) => v === "workqueue" || v === "limits",
+        needed: '"workqueue" or "limits"',
+      },
+      unlimited("max_age"),
+      unlimited("max_msgs"),
+      unlimited("max_bytes"),
+      unlimited("max_msgs_per_subject"),
+      unlimited("max_msg_size"),
+      equal("allow_direct", true),
+      equal("allow_msg_schedules", true),
+      equal("allow_msg_ttl", true),
+      {
+        field: "republish",
+        ok: (v) => {
+          const { src, dest } = (v ?? {}) as Record<string, unknown>;
+          return src === republish.src && dest === republish.dest;
+        },
+        needed: JSON.stringify(republish),
+      },
+      atLeastReplicas(replicas),
     ],
   };
 }

@@ -6,12 +6,14 @@
 import type {
   ActorSnapshot,
   CommandRecord,
+  Effect,
   Event,
   EventMetadata,
   NewEvent,
   RememberedCommand,
   StoredEvent,
 } from "../event/mod.ts";
+import type { Inbox } from "./inbox.ts";
 
 /** What every call that waits takes. */
 export interface CallOptions {
@@ -60,6 +62,11 @@ export interface AppendOptions extends CallOptions {
   readonly commands?: readonly CommandRecord[];
   /** Metadata for those events that have none of their own. */
   readonly metadata?: EventMetadata;
+  /**
+   * What the decision does beside its events, kept with the commit. A store only
+   * keeps them: whoever appends sees to it that they are carried out.
+   */
+  readonly effects?: readonly Effect[];
   /**
    * Allows a commit without events, which takes a place in the log but no
    * version: it fences out whoever still holds the position before it.
@@ -140,6 +147,8 @@ export interface StoredCommit {
   readonly events: readonly StoredEvent[];
   /** The commands it answers. */
   readonly commands: readonly CommandRecord[];
+  /** What the decision does beside its events; absent for nothing. */
+  readonly effects?: readonly Effect[];
   /** The generation of the shard in which it was written; absent for none. */
   readonly generation?: number;
   /** When the store took it, milliseconds since 1970. */
@@ -259,6 +268,37 @@ export interface SnapshotStore {
     actorId: string,
     options?: CallOptions & { readonly schema?: number },
   ): Promise<ActorSnapshot | undefined>;
+}
+
+/** A commit and whose it is. */
+export interface ActorCommit extends StoredCommit {
+  /** Such as `order-123`. */
+  readonly actorId: string;
+}
+
+/** Which commits to read. */
+export interface CommitsOptions extends CallOptions {
+  /** Only one shard, 0 to 255. */
+  readonly shard?: number;
+  /** Only actors of one type. */
+  readonly type?: string;
+  /** The lowest sequence, included. */
+  readonly from: number;
+}
+
+/** What a store of actors can do besides, so that effects of a late node are not lost. */
+export interface EffectStore {
+  /** Durable commands, timers, and what was parked. */
+  readonly inbox: Inbox;
+  /** Sequence of the namespace's last commit, read from the leader; 0 for none. */
+  lastSequence(options?: CallOptions): Promise<number>;
+  /** Sends a notice on the bus, best effort; it is stored nowhere. */
+  notice(event: Event): Promise<void>;
+  /**
+   * Reads commits up to the last one there is now, in the order of the log, fences
+   * too. One that is broken is passed over: its own actor tells.
+   */
+  commits(options: CommitsOptions): AsyncIterable<ActorCommit>;
 }
 
 /** A command remembered by a snapshot; see {@link ActorSnapshot}. */
