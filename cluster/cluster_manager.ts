@@ -19,7 +19,7 @@ import {
   parseActorId,
 } from "../event/mod.ts";
 import type { Connection } from "../nats/mod.ts";
-import { Allocator, FRESH, type ShardList } from "./_allocator.ts";
+import { Allocator, type ShardList } from "./_allocator.ts";
 import { Changes } from "./_changes.ts";
 import { Custody } from "./_custody.ts";
 import { Detector } from "./_detector.ts";
@@ -393,6 +393,7 @@ export class ClusterManager implements AsyncDisposable {
           if (target !== undefined) detector.poke(target);
         }
       },
+      isStillDead: (info) => detector.isStillDead(info),
       ownReleased: () => custody.released,
       roster: (nodes) =>
         detector.watch(nodes.filter((info) => info.node !== node)),
@@ -676,9 +677,8 @@ export class ClusterManager implements AsyncDisposable {
     if (verdict !== "dead") return;
     // It may be the one that was away, and that the others have given up; and by
     // the time that it knows, the leader may be back.
-    const found = clock.monotonic();
     if (await parts.discovery.prove() !== true) return;
-    if (clock.monotonic() - found > FRESH) return;
+    if (!await detector.isStillDead(target)) return;
     if (this.#stopped || election.leader?.run !== leader.run) return;
     if (await election.preempt(leader.run)) {
       await parts.allocator.bury(target, leader.epoch);
