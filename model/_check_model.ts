@@ -71,6 +71,11 @@ function checkAggregate(
 
 function checkOthers(model: Model, problems: string[]): void {
   const { events, commands, notes } = referencesOf(model);
+  for (const [name, aggregate] of entries(model.aggregates)) {
+    for (const [command, { sends }] of entries(aggregate.commands)) {
+      expect(`${name}.${command}.sends`, sends, commands, problems);
+    }
+  }
   for (const [name, policy] of entries(model.policies)) {
     expect(`policy ${name}.on`, policy.on, events, problems);
     expect(`policy ${name}.sends`, policy.sends, commands, problems);

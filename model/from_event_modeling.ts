@@ -64,7 +64,13 @@ interface BuildingAggregate {
   >;
   commands: Record<
     string,
-    { fields?: object; text?: string; emits?: string[]; by?: string[] }
+    {
+      fields?: object;
+      text?: string;
+      emits?: string[];
+      sends?: string[];
+      by?: string[];
+    }
   >;
   queries: Record<string, { fields?: object; text?: string; by?: string[] }>;
 }
@@ -205,6 +211,9 @@ class Importer {
         : slice.events.map(({ id }) => this.#places.get(id)!);
       for (const event of events) add(command.emits ??= [], event.name);
       for (const actor of actors) add(command.by ??= [], actor);
+      for (const sent of this.#refs(element, "OUTBOUND", "command")) {
+        add(command.sends ??= [], refOf(sent));
+      }
     }
     for (const element of slice.readmodels) {
       const place = this.#places.get(element.id)!;
