@@ -22,6 +22,7 @@ import {
 } from "./definitions.ts";
 import { checkModel } from "./define.ts";
 import type { Fields } from "./field.ts";
+import { own } from "./_own.ts";
 import {
   fieldsOfExamples,
   type Observation,
@@ -71,7 +72,7 @@ export function modelOf(
   for (const actor of actors) {
     aggregates[actor.type] = aggregateOf(
       actor,
-      told.aggregates?.[actor.type] ?? {},
+      own(told.aggregates, actor.type) ?? {},
       ran.filter(({ of }) => of === actor.type),
       problems,
     );
@@ -94,8 +95,8 @@ export function modelOf(
     policies: {
       ...told.policies,
       ...Object.fromEntries(policies.map((policy) => {
-        const { on = [], sends = [], ...rest } = told.policies?.[policy.name] ??
-          {};
+        const { on = [], sends = [], ...rest } =
+          own(told.policies, policy.name) ?? {};
         const triggers = eventsIn(policy.on);
         checkTold(`policy ${policy.name}`, on, triggers, problems);
         const seen = reacted.filter(({ policy: name }) => name === policy.name)
@@ -112,7 +113,8 @@ export function modelOf(
     readModels: {
       ...told.readModels,
       ...Object.fromEntries(projections.map((projection) => {
-        const { from = [], ...rest } = told.readModels?.[projection.name] ?? {};
+        const { from = [], ...rest } = own(told.readModels, projection.name) ??
+          {};
         const sources = eventsIn(projection.on);
         checkTold(`read model ${projection.name}`, from, sources, problems);
         const spec: ReadModel = { ...rest, from: sources };
@@ -154,11 +156,11 @@ function aggregateOf(
   ]);
   const events = fromNames(actor.eventHandlers, (name) => ({
     ...fieldsFrom(happened.filter(({ type }) => type === name)),
-    ...told.events?.[name],
+    ...own(told.events, name),
   }));
   const commands = fromNames(actor.commandHandlers, (name): Command => {
     const seen = observed.filter(({ when }) => when.type === name);
-    const spec = told.commands?.[name] ?? {};
+    const spec = own(told.commands, name) ?? {};
     const emits = union(
       spec.emits ?? [],
       seen.flatMap(({ events }) => events.map(({ type }) => type)),
@@ -181,7 +183,7 @@ function aggregateOf(
   });
   const queries = fromNames(
     actor.queryHandlers,
-    (name) => ({ ...told.queries?.[name] }),
+    (name) => ({ ...own(told.queries, name) }),
   );
   return { ...told, events, commands, queries };
 }
@@ -195,7 +197,7 @@ function addElsewhere(
   problems: string[],
 ): void {
   const [type, name] = split(ref);
-  const aggregate = aggregates[type] ?? {};
+  const aggregate = own(aggregates, type) ?? {};
   if (Object.hasOwn(aggregate[part] ?? {}, name)) return;
   if (known.has(type)) {
     problems.push(

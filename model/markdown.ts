@@ -75,7 +75,7 @@ function contexts(model: Model): string[] {
   );
   return [
     "## Contexts",
-    table(["context", "holds", ""], rows),
+    table(["context", "holds", "remarks"], rows),
     relations.join("\n"),
   ];
 }
@@ -110,11 +110,19 @@ function aggregate(model: Model, board: Board, name: string): string[] {
     `## ${prose(name)}`,
     paragraph(spec.text),
     table(
-      ["command", "input", "leads to", "sends", "refused as", "given by", ""],
+      [
+        "command",
+        "input",
+        "leads to",
+        "sends",
+        "refused as",
+        "given by",
+        "remarks",
+      ],
       commands,
     ),
-    table(["event", "data", "taken note of by", "order", ""], events),
-    table(["query", "answers", "asked by", ""], queries),
+    table(["event", "data", "taken note of by", "order", "remarks"], events),
+    table(["query", "answers", "asked by", "remarks"], queries),
     ...(model.specifications ?? []).filter(({ of }) => of === name)
       .map(specification),
   ];

@@ -320,6 +320,23 @@ describe("fromEventModeling()", () => {
     }
   });
 
+  it("takes names that every object has for names like any other", () => {
+    const model: Model = {
+      name: "odd",
+      aggregates: {
+        constructor: {
+          events: { valueOf: {} },
+          commands: {
+            toString: { emits: ["valueOf"], by: ["hasOwnProperty"] },
+          },
+        },
+      },
+      people: { hasOwnProperty: {} },
+      policies: { isPrototypeOf: { on: ["constructor.valueOf"] } },
+    };
+    assert.deepEqual(back(model), model);
+  });
+
   it("reads titles as names, and what has no links by what stands together", () => {
     const element = (type: string, title: string, rest = {}) => ({
       id: `${type} ${title}`,

@@ -256,6 +256,17 @@ describe("assertModel()", () => {
     );
   });
 
+  it("finds nothing in what every object has", () => {
+    const Odd = defineActor("constructor", { state: () => 0, events: {} });
+    assert.deepEqual(modelOf([Odd], { name: "x", aggregates: {} }).aggregates, {
+      constructor: { events: {}, commands: {}, queries: {} },
+    });
+    assert.throws(
+      () => assertModel({ name: "x", aggregates: {} }, [Odd]),
+      /the model has no aggregate "constructor"/,
+    );
+  });
+
   it("asks for notes that no definition stands for, unless it is partial", () => {
     const model: Model = { name: "x", aggregates: { a: {}, b: {} } };
     const A = defineActor("a", { state: () => 0, events: {} });
