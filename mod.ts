@@ -60,5 +60,6 @@ export {
   type ViewDocument,
   type ViewOf,
 } from "./projection/mod.ts";
+export * from "./cluster/mod.ts";
 export { connect, type Connection, type ConnectOptions } from "./nats/mod.ts";
 export * from "./actor/mod.ts";

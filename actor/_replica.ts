@@ -120,7 +120,7 @@ export class Replica {
     if (ahead.loaded.commits.length > 0) this.#takeOver(ahead.loaded, ahead);
   }
 
-  /** Takes over a commit of this process. */
+  /** Takes over a commit of this process, with commands that are not remembered yet. */
   committed(
     state: unknown,
     result: AppendResult,
@@ -131,7 +131,7 @@ export class Replica {
     let { version } = this;
     for (const record of records) {
       version += record.events;
-      this.memory.add(record, version, at);
+      this.memory.addNew(record, version, at);
     }
     this.state = state;
     this.timers = timers;

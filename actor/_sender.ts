@@ -1,12 +1,11 @@
 /** What `ctx.send(…)` gives: methods that only note what is to be sent. */
 import {
-  assertJson,
   formatActorId,
+  frozenJson,
   InvalidArgumentError,
 } from "../event/mod.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
 import type { SendRef } from "./effects.ts";
-import { frozenCopy } from "./_json.ts";
 import { isCallName } from "./_names.ts";
 
 /** A command that is to be sent. */
@@ -49,8 +48,7 @@ export function createSender<Definition extends AnyActor>(
           );
         }
         if (input === undefined) return onSend({ to, command });
-        assertJson(input, "input", action);
-        onSend({ to, command, input: frozenCopy(input) });
+        onSend({ to, command, input: frozenJson(input, "input", action) });
       };
     },
   }) as SendRef<Definition>;

@@ -64,4 +64,5 @@ export {
 export type * from "../store/mod.ts";
 export type * from "../bus/mod.ts";
 export type * from "../projection/mod.ts";
+export type * from "../cluster/mod.ts";
 export type { ConnectOptions } from "../nats/mod.ts";

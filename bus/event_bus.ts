@@ -8,27 +8,22 @@ import {
   type EventCodec,
   InvalidArgumentError,
   type LoggedMessage,
-  matchesPattern,
   StoreUnavailableError,
   systemClock,
 } from "../event/mod.ts";
 import { CatchUpFeed } from "./_catch_up.ts";
 import { CompetingFeed } from "./_competing.ts";
 import { readerStart } from "./_cursor.ts";
-import { type Feed, Monitor } from "./_feed.ts";
+import type { Feed, Monitor } from "./_feed.ts";
 import { MemoryDurable } from "./_memory_durable.ts";
 import { MemoryLiveFeed } from "./_memory_live.ts";
 import { MemoryReader } from "./_memory_reader.ts";
 import { encodeNotice } from "./_notice.ts";
 import { Parking } from "./_parking.ts";
-import {
-  closedBus,
-  planSubscription,
-  type SubscriptionPlan,
-} from "./_rules.ts";
+import type { SubscriptionPlan } from "./_rules.ts";
 import type { Seat, SeatOptions, Seats } from "./seat.ts";
 import { SingleFeed } from "./_single.ts";
-import { BusSubscription } from "./_subscription.ts";
+import { Subscriptions } from "./_subscriptions.ts";
 import type {
   BusEvent,
   EventBroadcaster,
@@ -97,10 +92,9 @@ export class EventBus implements EventBroadcaster, Seats {
   readonly #clock: Clock;
   readonly #logs = new Map<string, CommitLog>();
   readonly #durables = new Map<string, MemoryDurable>();
-  readonly #subscriptions = new Map<BusSubscription, SubscriptionPlan>();
+  readonly #subscriptions = new Subscriptions();
   readonly #live = new Set<MemoryLiveFeed>();
   readonly #stops: (() => void)[] = [];
-  #closed = false;
 
   /** Makes a bus; it is ready at once. */
   constructor(options: EventBusOptions = {}) {
@@ -145,24 +139,20 @@ export class EventBus implements EventBroadcaster, Seats {
     namespaceOrPattern: string,
     options?: SubscribeOptions,
   ): Subscription<BusEvent | Gap> {
-    if (this.#closed) throw closedBus();
-    const plan = planSubscription(namespaceOrPattern, options);
-    const monitor = new Monitor(plan.options);
-    const feed = this.#feed(plan, monitor);
-    const subscription = new BusSubscription(plan, feed, monitor, (own) => {
-      this.#subscriptions.delete(own);
-      if (feed instanceof MemoryLiveFeed) this.#live.delete(feed);
-    });
-    if (!plan.options.signal?.aborted) {
-      this.#subscriptions.set(subscription, plan);
-    }
-    return subscription;
+    return this.#subscriptions.open(
+      namespaceOrPattern,
+      options,
+      (plan, monitor) => this.#feed(plan, monitor),
+      (feed) => {
+        if (feed instanceof MemoryLiveFeed) this.#live.delete(feed);
+      },
+    );
   }
 
   /** As {@link EventBroadcaster.publish}. */
   // deno-lint-ignore require-await -- what is wrong with the arguments rejects
   async publish(namespace: string, event: Event): Promise<void> {
-    if (this.#closed) throw closedBus();
+    this.#subscriptions.assertOpen();
     const { contentType, data, subject } = encodeNotice(
       this.#codec,
       namespace,
@@ -176,12 +166,7 @@ export class EventBus implements EventBroadcaster, Seats {
 
   /** As {@link EventBroadcaster.subscriberCount}. */
   subscriberCount(namespace: string): number {
-    checkNamespace(namespace);
-    let count = 0;
-    for (const { pattern } of this.#subscriptions.values()) {
-      if (matchesPattern(pattern, namespace)) count++;
-    }
-    return count;
+    return this.#subscriptions.count(namespace);
   }
 
   /** As {@link EventBroadcaster.parking}. */
@@ -200,15 +185,14 @@ export class EventBus implements EventBroadcaster, Seats {
 
   /** As {@link Seats.seat}; who sits there first is active until it leaves. */
   seat(namespace: string, durable: string, options: SeatOptions): Seat {
-    if (this.#closed) throw closedBus();
+    this.#subscriptions.assertOpen();
     return this.#durable(namespace, durable).seat(options.onChange);
   }
 
   /** As {@link EventBroadcaster.close}. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  close(): Promise<void> {
     for (const stop of this.#stops.splice(0)) stop();
-    await Promise.all([...this.#subscriptions.keys()].map((s) => s.close()));
+    return this.#subscriptions.close();
   }
 
   /** As {@link EventBroadcaster.stop}. */

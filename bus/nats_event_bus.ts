@@ -6,7 +6,6 @@ import {
   CommitHeader,
   type Event,
   type EventCodec,
-  matchesPattern,
   OutcomeUnknownError,
   PayloadTooLargeError,
   StoreUnavailableError,
@@ -32,14 +31,10 @@ import { encodeNotice } from "./_notice.ts";
 import { OrderedReader } from "./_ordered_reader.ts";
 import { Parking } from "./_parking.ts";
 import { Reaper } from "./_reaper.ts";
-import {
-  closedBus,
-  planSubscription,
-  type SubscriptionPlan,
-} from "./_rules.ts";
+import type { SubscriptionPlan } from "./_rules.ts";
 import type { Seat, SeatOptions, Seats } from "./seat.ts";
 import { SingleFeed } from "./_single.ts";
-import { BusSubscription } from "./_subscription.ts";
+import { Subscriptions } from "./_subscriptions.ts";
 import type {
   BusEvent,
   EventBroadcaster,
@@ -79,10 +74,9 @@ export interface NatsEventBusOptions {
  */
 export class NatsEventBus implements EventBroadcaster, Seats {
   readonly #context: BusContext;
-  readonly #subscriptions = new Map<BusSubscription, SubscriptionPlan>();
+  readonly #subscriptions = new Subscriptions();
   readonly #seats = new Set<Seat>();
   #flushing: Promise<void> | undefined;
-  #closed = false;
 
   /**
    * Makes a bus over a connection, which it leaves open when it is closed.
@@ -119,25 +113,16 @@ export class NatsEventBus implements EventBroadcaster, Seats {
     namespaceOrPattern: string,
     options?: SubscribeOptions,
   ): Subscription<BusEvent | Gap> {
-    if (this.#closed) throw closedBus();
-    const plan = planSubscription(namespaceOrPattern, options);
-    const monitor = new Monitor(plan.options);
-    const feed = this.#feed(plan, monitor);
-    const subscription = new BusSubscription(
-      plan,
-      feed,
-      monitor,
-      (own) => this.#subscriptions.delete(own),
+    return this.#subscriptions.open(
+      namespaceOrPattern,
+      options,
+      (plan, monitor) => this.#feed(plan, monitor),
     );
-    if (!plan.options.signal?.aborted) {
-      this.#subscriptions.set(subscription, plan);
-    }
-    return subscription;
   }
 
   /** As {@link EventBroadcaster.publish}. */
   async publish(namespace: string, event: Event): Promise<void> {
-    if (this.#closed) throw closedBus();
+    this.#subscriptions.assertOpen();
     const { codec, link } = this.#context;
     const notice = encodeNotice(codec, namespace, event);
     const headers = encodeHeaders({
@@ -174,12 +159,7 @@ export class NatsEventBus implements EventBroadcaster, Seats {
 
   /** As {@link EventBroadcaster.subscriberCount}. */
   subscriberCount(namespace: string): number {
-    checkNamespace(namespace);
-    let count = 0;
-    for (const { pattern } of this.#subscriptions.values()) {
-      if (matchesPattern(pattern, namespace)) count++;
-    }
-    return count;
+    return this.#subscriptions.count(namespace);
   }
 
   /** As {@link EventBroadcaster.parking}. */
@@ -189,13 +169,13 @@ export class NatsEventBus implements EventBroadcaster, Seats {
 
   /** As {@link EventBroadcaster.forget}. */
   async forget(namespace: string, durable: string): Promise<void> {
-    if (this.#closed) throw closedBus();
+    this.#subscriptions.assertOpen();
     await this.#durable(namespace, durable).forget();
   }
 
   /** As {@link Seats.seat}. */
   seat(namespace: string, durable: string, options: SeatOptions): Seat {
-    if (this.#closed) throw closedBus();
+    this.#subscriptions.assertOpen();
     const { lease = 5_000, onChange, onError } = options;
     const monitor = new Monitor(onError === undefined ? {} : { onError });
     const seat = this.#durable(namespace, durable).seat(
@@ -223,9 +203,9 @@ export class NatsEventBus implements EventBroadcaster, Seats {
 
   /** As {@link EventBroadcaster.close}. */
   async close(): Promise<void> {
-    this.#closed = true;
-    const open = [...this.#subscriptions.keys(), ...this.#seats];
-    await Promise.all(open.map((each) => each.close()));
+    const seats = [...this.#seats];
+    await Promise.all(seats.map((seat) => seat.close()));
+    await this.#subscriptions.close();
     await this.#context.reaper.close();
     await this.#context.link.close();
   }
