@@ -103,8 +103,8 @@ export class Folder {
     // What is read again on the way to where it was is no step back.
     documents.position = Math.max(documents.position, position);
     if (last !== undefined) {
-      const { actorId, id, sequence, version } = last;
-      documents.after = { id, actorId, version, sequence };
+      const { actorId, commitId, id, sequence, version } = last;
+      documents.after = { id, actorId, version, sequence, commitId };
     }
     if (isChanged) await documents.flush();
   }

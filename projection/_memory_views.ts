@@ -1,5 +1,5 @@
 /** Views in this process: shared by all who have the same log, as they would share a server. */
-import { PayloadTooLargeError } from "../event/mod.ts";
+import { CommitHeader, PayloadTooLargeError } from "../event/mod.ts";
 import type { CommitLog } from "../bus/mod.ts";
 import {
   type Content,
@@ -75,6 +75,11 @@ export class MemoryViews implements ViewStore {
   remove(view: ViewName): Promise<void> {
     this.#views.delete(keyOf(view));
     return Promise.resolve();
+  }
+
+  commitAt(sequence: number): Promise<string | undefined> {
+    const { headers } = this.#log.at(sequence) ?? {};
+    return Promise.resolve(headers?.get(CommitHeader.commit) || undefined);
   }
 
   end(): Promise<number> {

@@ -6,6 +6,7 @@
  */
 import {
   type Clock,
+  CommitHeader,
   decodeToken,
   encodeToken,
   MisconfiguredError,
@@ -165,6 +166,13 @@ export class NatsViews implements ViewStore {
           deadline,
         ),
     );
+  }
+
+  commitAt(sequence: number): Promise<string | undefined> {
+    return this.#do("look into the log", {}, async (deadline) => {
+      const found = await this.#api.at(this.#events, sequence, deadline);
+      return found?.headers.get(CommitHeader.commit) || undefined;
+    });
   }
 
   end(type: string | undefined, options?: CallOptions): Promise<number> {

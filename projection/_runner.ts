@@ -15,6 +15,7 @@ import {
   AetherError,
   type Clock,
   CommandFailedError,
+  CorruptLogError,
   deriveDurable,
   type Event,
 } from "../event/mod.ts";
@@ -23,7 +24,7 @@ import { Documents, Superseded } from "./_documents.ts";
 import { Folder, Stuck } from "./_fold.ts";
 import { CommitIntake, type Intake } from "./_intake.ts";
 import { retireOlder } from "./_retire.ts";
-import type { ViewStore } from "./_views.ts";
+import type { Mark, ViewStore } from "./_views.ts";
 import type { AnyProjection } from "./definition.ts";
 import { onlyType } from "./on.ts";
 import type { ProjectionStatus } from "./types.ts";
@@ -158,10 +159,11 @@ export class ProjectionRunner {
     this.#advance(documents.position);
     if (this.#failure?.retryable) this.#failure = undefined;
     const { after } = documents;
+    if (after !== undefined) await this.#assertSameLog(after);
     const end = await views.end(type);
     const intake = new CommitIntake(
       bus.subscribe(namespace, {
-        from: after === undefined ? "beginning" : { after: after as Event },
+        from: after === undefined ? "beginning" : { after: eventOf(after) },
         ...(type === undefined ? {} : { actorType: type }),
         onError: (error) =>
           this.#report("warn", "reading is in trouble", error),
@@ -197,6 +199,16 @@ export class ProjectionRunner {
     } finally {
       await intake.close();
     }
+  }
+
+  /** A log that was made anew has nothing that could follow what was folded. */
+  async #assertSameLog({ commitId, sequence }: Mark): Promise<void> {
+    if (await this.#ports.views.commitAt(sequence) === commitId) return;
+    const { name } = this.#projection;
+    throw new CorruptLogError(
+      `Cannot go on with projection "${name}" behind commit "${commitId}" as it is not at sequence ${sequence}: the log is not the one that was folded, so raise the projection's version`,
+      { details: { projection: name, sequence } },
+    );
   }
 
   /** Folds all of it, however long it takes until it can be folded. */
@@ -322,6 +334,11 @@ export function seatOf(
   { name, version }: Pick<AnyProjection, "name" | "version">,
 ): string {
   return deriveDurable("view", `${name} v${version}`);
+}
+
+/** An event to go on behind: where it is and which one is all that counts. */
+function eventOf(mark: Mark): Event {
+  return { ...mark, eventType: "", data: null, timestamp: new Date(0) };
 }
 
 /** Milliseconds that what is under way has to end. */

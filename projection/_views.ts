@@ -21,6 +21,7 @@ export interface Mark {
   readonly actorId: string;
   readonly version: number;
   readonly sequence: number;
+  readonly commitId: string;
 }
 
 /** What a document holds, as it is stored. */
@@ -69,6 +70,8 @@ export interface ViewStore {
   versions(name: string): Promise<number[]>;
   /** Removes all that a view has stored. */
   remove(view: ViewName): Promise<void>;
+  /** The id of the commit at a sequence of the log; undefined where there is none. */
+  commitAt(sequence: number): Promise<string | undefined>;
   /** The last sequence of the log, or of its commits of one actor type; 0 for none. */
   end(type: string | undefined, options?: CallOptions): Promise<number>;
 }

@@ -13,7 +13,8 @@ import {
   NatsEventBus,
   type StoredEvent,
 } from "@flowmade/aether";
-import { systemClock } from "../../event/mod.ts";
+import { streamNames, systemClock } from "../../event/mod.ts";
+import { Deadline, JetStreamApi, Link } from "../../nats/mod.ts";
 import { Projections } from "../../projection/mod.ts";
 import {
   eventually,
@@ -24,7 +25,7 @@ import {
 } from "../support/mod.ts";
 import { natsWorld } from "../actor/_worlds.ts";
 import { Forward, Journal, Sums, Transfer } from "./_bank.ts";
-import { Order, Turnover, Visit } from "./_shop.ts";
+import { Customers, Order, Turnover, Visit } from "./_shop.ts";
 
 const LIMIT = { timeout: 60_000 };
 
@@ -111,6 +112,33 @@ describe("a projection on NATS", () => {
     await store.append("a-x", [{ eventType: "E" }]);
     await far.of(All).caughtUpTo(undefined, { timeout: 20_000 });
     assert.equal((await near.of(All).get()).length, 4);
+  });
+});
+
+describe("a projection whose log was made anew", () => {
+  it("stops, and says so", LIMIT, async () => {
+    await using world = await natsWorld();
+    const { namespace, servers } = world;
+    const options = { actors: [Order], projections: [Customers] };
+    const first = await world.start(options);
+    const place = { customer: "ada", total: 1 };
+    const receipt = await first.actor(Order, "1").place(place);
+    await first.projection(Customers).caughtUpTo(receipt);
+    await first.close();
+    const nc = await connect({ servers });
+    const link = new Link(nc);
+    await new JetStreamApi(link).deleteStream(
+      streamNames(namespace).events,
+      new Deadline(systemClock, 10_000),
+    );
+    await link.close();
+    await nc.close();
+    const second = await world.start(options);
+    for (let i = 0; i < 5; i++) await second.actor(Order, "1").place(place);
+    const view = second.projection(Customers);
+    await eventually(() => view.status().failure?.code === "corrupt_log");
+    assert.equal((await view.get("ada"))?.sum, 1);
+    await assert.rejects(view.caughtUpTo(), { code: "corrupt_log" });
   });
 });
 

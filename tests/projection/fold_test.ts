@@ -105,6 +105,7 @@ class UnsureViews implements ViewStore {
   list: ViewStore["list"] = (...args) => this.#views.list(...args);
   versions: ViewStore["versions"] = (...args) => this.#views.versions(...args);
   remove: ViewStore["remove"] = (...args) => this.#views.remove(...args);
+  commitAt: ViewStore["commitAt"] = (...args) => this.#views.commitAt(...args);
   end: ViewStore["end"] = (...args) => this.#views.end(...args);
 }
 
