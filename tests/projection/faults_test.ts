@@ -5,7 +5,8 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
-  type Aether,
+  Aether,
+  type AetherError,
   connect,
   type Connection,
   defineProjection,
@@ -19,6 +20,7 @@ import { Projections } from "../../projection/mod.ts";
 import {
   eventually,
   isDeno,
+  startNatsServer,
   startTcpProxy,
   testServer,
   uniqueNamespace,
@@ -202,6 +204,65 @@ async function openPlace() {
   };
 }
 
+describe("policies and projections over a server that is killed", () => {
+  it("go on when it is back: nothing lost, nothing twice", LIMIT, async () => {
+    await using server = await startNatsServer();
+    await using aether = await Aether.start({
+      namespace: "bank",
+      servers: server.url,
+      actors: [Transfer],
+      policies: [Forward],
+      projections: [Sums, Journal],
+    });
+    const options = { timeout: 30_000 };
+    const send = async (from: number, to: number) => {
+      for (let n = from; n <= to; n++) {
+        const commandId = `send-${n}`;
+        for (;;) {
+          try {
+            await aether.actor(Transfer, "from-1").send(n, {
+              ...options,
+              commandId,
+            });
+            break;
+          } catch (error) {
+            const { ambiguous, retryable } = error as AetherError;
+            if (!ambiguous && !retryable) throw error;
+          }
+        }
+      }
+    };
+    await send(1, 30);
+    const under = send(31, 60);
+    await server.kill();
+    await server.restart();
+    await under;
+    await eventually(
+      async () => (await eventsOf(aether)).length === 120,
+      { timeout: 30_000, interval: 100 },
+    );
+    const all = Array.from({ length: 60 }, (_, i) => i + 1);
+    const received = (await eventsOf(aether)).filter(({ eventType }) =>
+      eventType === "Received"
+    ).map(({ data }) => (data as { n: number }).n);
+    assert.deepEqual(received, all);
+    const [sums, journal] = [
+      aether.projection(Sums),
+      aether.projection(Journal),
+    ];
+    await sums.caughtUpTo(undefined, options);
+    await journal.caughtUpTo(undefined, options);
+    const sum = 60 * 61 / 2;
+    assert.deepEqual(await sums.get(), {
+      sent: sum,
+      received: sum,
+      events: 120,
+    });
+    assert.deepEqual(await journal.get("transfer-to-1"), all);
+    assert.deepEqual(await journal.get("transfer-from-1"), all);
+  });
+});
+
 async function node(
   servers: string,
   namespace: string,
@@ -222,7 +283,7 @@ async function node(
   return child;
 }
 
-async function transfers(aether: Aether): Promise<StoredEvent[]> {
+async function eventsOf(aether: Aether): Promise<StoredEvent[]> {
   const events: StoredEvent[] = [];
   for await (const event of aether.store.read({})) events.push(event);
   return events;
@@ -274,7 +335,7 @@ describe("policies and projections in processes that are killed", {
               all * 161 / 2,
           { timeout: 30_000, interval: 50 },
         );
-        const events = await transfers(client);
+        const events = await eventsOf(client);
         for (const key of ["1", "2", "3"]) {
           const got = events.filter(({ actorId, eventType }) =>
             actorId === `transfer-to-${key}` && eventType === "Received"
