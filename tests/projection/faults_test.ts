@@ -315,24 +315,24 @@ describe("policies and projections in processes that are killed", {
             }
           }));
         };
-        await send(1, 40);
-        const under = send(41, 120);
+        await send(1, 20);
+        const under = send(21, 60);
         await eventually(async () =>
-          (await client.projection(Sums).get()).events > 150
+          (await client.projection(Sums).get()).events > 80
         );
         kill(first);
         await under;
         // Whichever was the active one: now it is the third.
         const third = await node(servers, namespace, "third");
         alive.add(third);
-        const more = send(121, 160);
+        const more = send(61, 90);
         kill(second);
         await more;
-        const all = 3 * 160;
+        const all = 3 * 90;
         await eventually(
           async () =>
             (await client.projection(Sums).get()).received ===
-              all * 161 / 2,
+              all * 91 / 2,
           { timeout: 30_000, interval: 50 },
         );
         const events = await eventsOf(client);
@@ -340,14 +340,14 @@ describe("policies and projections in processes that are killed", {
           const got = events.filter(({ actorId, eventType }) =>
             actorId === `transfer-to-${key}` && eventType === "Received"
           ).map(({ data }) => (data as { n: number }).n);
-          assert.deepEqual(got, Array.from({ length: 160 }, (_, i) => i + 1));
+          assert.deepEqual(got, Array.from({ length: 90 }, (_, i) => i + 1));
         }
         await client.projection(Sums).caughtUpTo(undefined, {
           timeout: 20_000,
         });
         assert.deepEqual(await client.projection(Sums).get(), {
-          sent: all * 161 / 2,
-          received: all * 161 / 2,
+          sent: all * 91 / 2,
+          received: all * 91 / 2,
           events: 2 * all,
         });
         await client.projection(Journal).caughtUpTo(undefined, {
@@ -355,7 +355,7 @@ describe("policies and projections in processes that are killed", {
         });
         for await (const { key, value } of client.projection(Journal).list()) {
           assert.deepEqual(value, value.map((_, i) => i + 1), key);
-          assert.equal(value.length, 160, key);
+          assert.equal(value.length, 90, key);
         }
         assert.equal(Forward.durable.length, 32);
       } finally {
