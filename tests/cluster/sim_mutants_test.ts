@@ -82,8 +82,8 @@ const BUGS: readonly SeededBug[] = [
     kinds: ["freezeInAppend"],
     changes: [{
       file: "_allocator.ts",
-      from: "else if (!runs.has(run)) give(generation + 1);",
-      to: "else if (!runs.has(run)) give(entry.fence);",
+      from: "else if (!runs.has(run)) give(generation + 1",
+      to: "else if (!runs.has(run)) give(entry.fence",
     }],
   },
   {
