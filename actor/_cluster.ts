@@ -61,8 +61,8 @@ export class Cluster implements Elsewhere {
   readonly #deadlines: Deadlines;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
-  /** Shards that were swept since they were seized, by type, shard and generation. */
-  readonly #swept = new Set<string>();
+  /** The shards that were assigned to this node when it looked last. */
+  #assigned: ReadonlySet<string> = new Set();
   /** The life of this node whose mark is kept. */
   #markedRun: string | undefined;
 
@@ -175,19 +175,25 @@ export class Cluster implements Elsewhere {
       this.#mark().catch(() => {}); // closed meanwhile
     }
     const seized = new Map<string, HeldShard[]>();
+    const before = this.#assigned;
+    const assigned = new Set<string>();
+    let isMore = false;
     for (const held of this.placement.assigned()) {
       const { generation, late, shard, type } = held;
       const key = `${type}/${shard}/${generation}`;
-      if (late === undefined || this.#swept.has(key)) continue;
-      this.#swept.add(key);
+      assigned.add(key);
+      if (before.has(key)) continue;
+      isMore = true;
+      if (late === undefined) continue;
       const together = seized.get(late.join());
       if (together === undefined) seized.set(late.join(), [held]);
       else together.push(held);
     }
+    this.#assigned = assigned;
     for (const places of seized.values()) {
       effects.relay.sweep(places, places[0]!.late!).catch(() => {});
     }
-    effects.look();
+    if (isMore) effects.look();
   }
 
   /** Waits until the leader has given the shards of the types here to nodes. */

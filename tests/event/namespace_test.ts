@@ -66,6 +66,7 @@ describe("streamNames()", () => {
   it("names the streams of a namespace", () => {
     assert.deepEqual(streamNames("prod.eu"), {
       events: "AETHER=EV=prod=eu",
+      inbox: "AETHER=INBOX=prod=eu",
       snapshots: "AETHER=SNAP=prod=eu",
       subscriptions: "AETHER=SUB=prod=eu",
     });
@@ -75,7 +76,7 @@ describe("streamNames()", () => {
     holds(fc.tuple(namespace, namespace), ([a, b]) => {
       const names = [streamNames(a), streamNames(b)];
       const distinct = new Set(names.flatMap((found) => Object.values(found)));
-      assert.equal(distinct.size, a === b ? 3 : 6);
+      assert.equal(distinct.size, a === b ? 4 : 8);
     });
   });
 

@@ -5,6 +5,7 @@ import {
   addressOfTokens,
   InvalidArgumentError,
   parseActorId,
+  parseCommandSubject,
   parseEventSubject,
   subjectsOf,
 } from "../../event/mod.ts";
@@ -51,6 +52,49 @@ describe("subjectsOf()", () => {
       subjects.busMapping,
       "aether.bus.prod.eu.{{wildcard(2)}}.{{wildcard(3)}}",
     );
+    const { shard } = address;
+    const behind = `prod.eu.${shard}.order.a=2Eb`;
+    assert.equal(subjects.command(address), `aether.cmd.${behind}`);
+    assert.equal(
+      subjects.alarm(address, "01H@x"),
+      `aether.at.${behind}.01H=40x`,
+    );
+    assert.equal(
+      subjects.parked(address, "a.b"),
+      `aether.park.${behind}.a=2Eb`,
+    );
+    assert.equal(subjects.mark("01H"), "aether.mark.prod.eu.01H");
+    assert.equal(
+      subjects.commandsOfShard("order", 7),
+      "aether.cmd.prod.eu.7.order.*",
+    );
+    assert.equal(subjects.eventsOfShard(7), "aether.ev.prod.eu.7.*.*");
+    assert.equal(
+      subjects.eventsOfShard(7, "order"),
+      "aether.ev.prod.eu.7.order.*",
+    );
+    assert.equal(subjects.parkedOf(), "aether.park.prod.eu.*.*.*.*");
+    assert.equal(
+      subjects.dueMapping,
+      "aether.due.prod.eu.{{wildcard(1)}}.{{wildcard(2)}}",
+    );
+  });
+
+  it("reads the subject of a durable command, in its one spelling", () => {
+    const subjects = subjectsOf("prod.eu");
+    const address = parseActorId("order-a.b");
+    const subject = subjects.command(address);
+    assert.deepEqual(parseCommandSubject(subject), address);
+    for (
+      const other of [
+        subject.replace("cmd", "ev"),
+        subject.replace("=2E", "=2e"),
+        subject.replace(`.${address.shard}.`, ".x."),
+        "aether.cmd.order.a",
+      ]
+    ) {
+      assert.throws(() => parseCommandSubject(other), InvalidArgumentError);
+    }
   });
 
   it("gives two actors the same subject only if they are one", LONG, () => {

@@ -22,6 +22,9 @@ const CONFIG = readFileSync(
   new URL("./fixtures/permissions.conf", import.meta.url),
   "utf8",
 );
+/** What only actors need, for what their decisions promise. */
+const INBOX_ONLY =
+  /^aether\.(cmd|at|park|mark|note)\.|(MSG.GET|MSG.DELETE|DIRECT.GET).AETHER=INBOX/;
 const EVENT = { eventType: "Written", data: { by: 1 } };
 const INBOXES: Readonly<Record<string, string>> = {
   application: "_INBOX_app",
@@ -100,7 +103,7 @@ describe("users with the least permissions", () => {
       assert.deepEqual(user.violations, []);
       // Actors are not used here, so neither are their subjects.
       const rest = unused(user, "application").filter((s) =>
-        !/^aether\.(do|ask|node)\.|KV.aether/.test(s)
+        !/^aether\.(do|ask|node)\.|KV.aether/.test(s) && !INBOX_ONLY.test(s)
       );
       assert.deepEqual(rest, []);
       await store.close();
@@ -199,11 +202,21 @@ describe("users with the least permissions", () => {
         [user.violations, second.violations, caller.violations],
         [[], [], []],
       );
-      // What a node needs of the cluster's bucket it has used.
-      const cluster = unused(user, "application").filter((subject) =>
-        /KV.aether/.test(subject)
+      // What decisions promise is carried out, and what fails is parked.
+      await aether.actor(Counter, "a").promiseAll({ to: "b" });
+      await eventually(async () => {
+        const parked = await aether.parked().list();
+        return parked.length === 1 &&
+          await client.actor(Counter, "b").total() === 4;
+      });
+      await aether.parked().drop();
+      await eventually(async () => (await aether.parked().list()).length === 0);
+      assert.deepEqual(user.violations, []);
+      // What a node needs of the cluster's bucket, and of the inbox, it has used.
+      const rest = unused(user, "application").filter((subject) =>
+        /KV.aether/.test(subject) || INBOX_ONLY.test(subject)
       );
-      assert.deepEqual(cluster, []);
+      assert.deepEqual(rest, []);
     },
   );
 
@@ -407,6 +420,19 @@ const Counter = defineActor("counter", {
   refuse(): never {
     throw new Rejected("never");
   },
+}).commands({
+  promiseAll(_s, c: { to: string }, ctx) {
+    const to = ctx.send<typeof Counter>("counter", c.to) as unknown as {
+      add(input: { by: number }): void;
+      refuse(): void;
+    };
+    to.add({ by: 1 });
+    to.refuse();
+    ctx.schedule("soon", { after: 1 }, "add", { by: 1 });
+    ctx.schedule("later", { after: 60_000 }, "forget");
+    ctx.publish({ type: "Promised" });
+  },
+  forget: (_s, _c: undefined, ctx) => ctx.cancel("later"),
 }).queries({ total: (s) => s.total });
 
 /** Everything a store can do. */

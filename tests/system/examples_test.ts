@@ -79,6 +79,31 @@ west has done 0 of them since
 south has come meanwhile: 1000 jobs are done, 0 of them twice
 south has done its share: true
 `,
+  "07_transfers.ts": `\
+100 of 100 transfers were begun
+no money was made or lost: 400
+dan, who is closed, got nothing: true
+10000 refused: insufficient_funds
+1 on its way to dan
+and back again, as dan is closed
+parked: 0
+`,
+  "08_reservation.ts": `\
+ada has A1, bob has Z9
+cyd cannot have A1: taken
+ada pays
+bob's time is over: Z9 is free
+bob pays now: too_late
+A1 is ada's, Z9 cyd's
+A1: Reserved, Paid
+Z9: Reserved, Released, Reserved
+`,
+  "09_subscription.ts": `\
+in June: 4 months, 48 to pay
+in September: 7 months, 84 to pay
+after two years: 24 months, 288 to pay
+2026-02-28 2026-03-31 2026-04-30 2026-05-31 … 2028-01-31
+`,
 };
 
 describe("examples", () => {

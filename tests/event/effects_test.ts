@@ -1,0 +1,173 @@
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  checkTimerName,
+  CorruptLogError,
+  deriveId,
+  type Effect,
+  effectBytes,
+  effectId,
+  formatEffects,
+  InvalidArgumentError,
+  isUlid,
+  parseEffects,
+  timersBehind,
+  ulid,
+  ulidTime,
+} from "../../event/mod.ts";
+import { actorId, json, text } from "./_arbitraries.ts";
+import { holds, LONG } from "./_property.ts";
+
+const name = text.filter((found) => {
+  try {
+    return checkTimerName(found) === found;
+  } catch {
+    return false;
+  }
+});
+const word = text.map((found) => found || "x");
+const origin = fc.record({
+  correlationId: text,
+  causationId: text,
+}, { requiredKeys: [] });
+const id = fc.stringMatching(/^[A-Z0-9]{1,26}$/);
+
+const effect: fc.Arbitrary<Effect> = fc.oneof(
+  fc.tuple(
+    fc.record({
+      kind: fc.constant("send" as const),
+      to: actorId,
+      command: word,
+      input: json,
+      onRejected: word,
+    }, { requiredKeys: ["kind", "to", "command"] }),
+    origin,
+  ).map(([own, rest]) => ({ ...own, ...rest } as Effect)),
+  fc.tuple(
+    fc.record({
+      kind: fc.constant("schedule" as const),
+      timer: name,
+      at: fc.integer(),
+      command: word,
+      input: json,
+      replaces: id,
+    }, { requiredKeys: ["kind", "timer", "at", "command"] }),
+    origin,
+  ).map(([own, rest]) => ({ ...own, ...rest } as Effect)),
+  fc.record({ kind: fc.constant("cancel" as const), timer: name, id }),
+  fc.record({ kind: fc.constant("fired" as const), timer: name }),
+  fc.record({
+    kind: fc.constant("publish" as const),
+    eventType: word,
+    data: json,
+  }, { requiredKeys: ["kind", "eventType"] }) as fc.Arbitrary<Effect>,
+);
+
+describe("formatEffects() and parseEffects()", () => {
+  // Part of the stored format.
+  it("write what is documented", () => {
+    const effects: Effect[] = [
+      { kind: "send", to: "account-bob", command: "deposit", input: 1 },
+      { kind: "schedule", timer: "t", at: 5, command: "expire" },
+      { kind: "cancel", timer: "ü", id: "X" },
+      { kind: "fired", timer: "t" },
+      { kind: "publish", eventType: "Warned", data: { a: 1 } },
+    ];
+    assert.equal(
+      formatEffects(effects),
+      '[{"send":"account-bob","command":"deposit","input":1},' +
+        '{"schedule":"t","at":5,"command":"expire"},' +
+        '{"cancel":"\\u00fc","id":"X"},{"fired":"t"},' +
+        '{"publish":"Warned","data":{"a":1}}]',
+    );
+    assert.equal(formatEffects([]), "");
+    assert.deepEqual(parseEffects(""), []);
+  });
+
+  it("round trip, in ASCII, in so many bytes", LONG, () => {
+    holds(fc.array(effect, { maxLength: 5 }), (effects) => {
+      const written = formatEffects(effects);
+      assert.match(written, /^[\x20-\x7e]*$/);
+      assert.deepEqual(parseEffects(written), structuredClone(effects));
+      let bytes = effects.length === 0 ? 0 : 1;
+      for (const one of effects) bytes += effectBytes(one);
+      assert.equal(written.length, bytes);
+    }, 300);
+  });
+
+  it("refuse what could not be carried out", () => {
+    for (
+      const wrong of [
+        { kind: "send", to: "", command: "x" },
+        { kind: "send", to: "a-b", command: "" },
+        { kind: "send", to: "a-b", command: "x", input: new Date() },
+        { kind: "schedule", timer: "", at: 1, command: "x" },
+        { kind: "schedule", timer: "t", at: 0.5, command: "x" },
+        { kind: "schedule", timer: "t", at: NaN, command: "x" },
+        { kind: "cancel", timer: "t\n", id: "x" },
+        { kind: "publish", eventType: "" },
+      ]
+    ) {
+      assert.throws(
+        () => formatEffects([wrong as Effect]),
+        InvalidArgumentError,
+      );
+    }
+    for (const text of ["x", "{}", "[1]", "[null]", '[{"what":1}]', "[{}]"]) {
+      assert.throws(() => parseEffects(text), CorruptLogError, text);
+    }
+  });
+});
+
+describe("deriveId()", () => {
+  it("gives each effect an id of its own, of the commit's time", LONG, () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 500; i++) {
+      const commit = ulid();
+      for (let index = 0; index < 40; index++) {
+        const derived = effectId(commit, index);
+        assert.ok(isUlid(derived));
+        assert.equal(ulidTime(derived), ulidTime(commit));
+        seen.add(derived);
+      }
+      seen.add(commit);
+    }
+    assert.equal(seen.size, 500 * 41);
+  });
+
+  it("is part of the stored format", () => {
+    assert.equal(
+      effectId("01KB3Z0Q3V8XW4M5N6P7R8S9T0", 0),
+      "01KB3Z0Q3VBNR0R1E1FH6PZ3MQ",
+    );
+    assert.equal(deriveId("any-id", "rejected"), "00000000008555NY1BGHNY6KFK");
+  });
+});
+
+describe("timersBehind()", () => {
+  const set = (timer: string): Effect => ({
+    kind: "schedule",
+    timer,
+    at: 1,
+    command: "x",
+  });
+
+  it("follows what is set, replaced, cancelled and fired", () => {
+    const commit = ulid();
+    const timers = timersBehind(undefined, [set("a"), set("b")], commit);
+    assert.deepEqual([...timers!.keys()], ["a", "b"]);
+    assert.equal(timers!.get("b")!.id, effectId(commit, 1));
+    const later = ulid();
+    const replaced = timersBehind(timers, [set("a")], later, 3)!;
+    assert.equal(replaced.get("a")!.id, effectId(later, 3));
+    assert.equal(timers!.get("a")!.id, effectId(commit, 0)); // untouched
+    const left = timersBehind(
+      replaced,
+      [{ kind: "fired", timer: "a" }, { kind: "cancel", timer: "b", id: "x" }],
+      later,
+    );
+    assert.equal(left, undefined);
+    assert.equal(timersBehind(timers, [], later), timers);
+  });
+});
