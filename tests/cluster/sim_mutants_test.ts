@@ -33,13 +33,20 @@ const BUGS: readonly SeededBug[] = [
       "nothing is done when the lease has run out",
       "a seized shard is not served for long",
     ],
-    kinds: ["isolate", "freeze"],
-    changes: [{
-      file: "cluster_manager.ts",
-      from:
-        "if (!this.#isProven || !parts.discovery.isValid) return undefined;",
-      to: "",
-    }],
+    kinds: ["freeze", "freezeHolding"],
+    changes: [
+      {
+        file: "node_discovery.ts",
+        from:
+          "return this.#joined && this.#ports.clock.monotonic() < this.#until;",
+        to: "return this.#joined;",
+      },
+      {
+        file: "cluster_manager.ts",
+        from: "if (still <= STALL) return;",
+        to: "if (still <= Infinity) return;",
+      },
+    ],
   },
   {
     name: "a new owner before the old one has released",
@@ -70,12 +77,13 @@ const BUGS: readonly SeededBug[] = [
     breaks: [
       "a released shard is not served",
       "a released shard is not written",
+      "what a new owner answered is not contradicted",
     ],
     kinds: ["freezeInAppend"],
     changes: [{
       file: "_allocator.ts",
-      from: "else if (!runs.has(run)) give(generation + 1);",
-      to: "else if (!runs.has(run)) give(entry.fence);",
+      from: "else if (!runs.has(run)) give(generation + 1",
+      to: "else if (!runs.has(run)) give(entry.fence",
     }],
   },
   {
@@ -125,8 +133,8 @@ const BUGS: readonly SeededBug[] = [
     breaks: ["generations grow"],
     faults: [
       { at: 0, ms: 8_000, kind: "lossy", target: 0 },
-      { at: 1_000, ms: 0, kind: "join", target: 0 },
-      { at: 2_500, ms: 3_000, kind: "kill", target: "leader" },
+      { at: 500, ms: 3_000, kind: "kill", target: 1 },
+      { at: 2_000, ms: 3_000, kind: "kill", target: "leader" },
     ],
     changes: [{
       file: "_allocator.ts",
@@ -140,8 +148,8 @@ const BUGS: readonly SeededBug[] = [
     kinds: ["sick"],
     changes: [{
       file: "_detector.ts",
-      from: 'if (others.length === 0) return "agree";',
-      to: 'if (others.length >= 0) return "agree";',
+      from: "if (others.length === 0) return",
+      to: 'if (others.length >= 0) return "agree";\n    return',
     }],
   },
   {

@@ -132,6 +132,7 @@ describe("examples", () => {
     "03_event_store.ts",
     "04_nodes_and_client.ts",
     "06_job_runner.ts",
+    "07_transfers.ts",
     "11_projections.ts",
   ];
   for (const example of onServer) {
