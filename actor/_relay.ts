@@ -222,6 +222,24 @@ export class Relay {
   }
 
   /**
+   * As {@link Relay.sweep}, for shards of which nobody knows who had them: where the
+   * cluster's bucket is another one than it was. Of all who left something undone.
+   *
+   * @param isLive Whether a life of a node is one of those that run now.
+   */
+  async sweepAnew(
+    places: readonly InboxPlace[],
+    isLive: (run: string) => boolean,
+  ): Promise<void> {
+    const { outbox, store: { inbox } } = this.#options;
+    const marks = await outbox.untilDone("the marks", () => inbox.marks());
+    const late = [...marks.keys()].filter((run) =>
+      run !== this.#run && !isLive(run)
+    );
+    if (late.length > 0) await this.sweep(places, late);
+  }
+
+  /**
    * Carries out what anybody who runs no more may have left undone, where there is
    * nobody else: before anything else happens.
    */

@@ -3,9 +3,13 @@ import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import {
   Aether,
+  connect,
   deriveId,
+  effectId,
+  EventBus,
   InMemoryEventStore,
   InMemoryLog,
+  NatsEventBus,
   OutcomeUnknownError,
   ulid,
 } from "@flowmade/aether";
@@ -211,5 +215,65 @@ describe("between a commit and what it promises, on NATS", () => {
       timeout: 10_000,
     });
     assert.deepEqual(await ada.log(), ["tea"]);
+  });
+});
+
+describe("notices", () => {
+  it("are on the bus behind the commit that promises them, on NATS", async () => {
+    await using world = await natsWorld();
+    const aether = await world.start({ actors });
+    const connection = await connect({ servers: world.servers });
+    await using bus = new NatsEventBus(connection);
+    const seen = bus.subscribe(world.namespace, { eventTypes: ["Warned"] });
+    await seen.ready;
+    await aether.actor(Purse, "ada").warn("careful");
+    for await (const notice of seen) {
+      assert.equal(notice.actorId, "purse-ada");
+      assert.equal(notice.sequence, undefined);
+      assert.deepEqual(notice.data, { text: "careful" });
+      break;
+    }
+    await bus.close();
+    await connection.close();
+  });
+
+  it("are on the bus beside a log in memory", async () => {
+    const log = new InMemoryLog("notices");
+    const store = new InMemoryEventStore({ namespace: "notices", log });
+    await using bus = new EventBus({ logs: [log] });
+    const seen = bus.subscribe("notices", { eventTypes: ["Warned"] });
+    await using aether = await Aether.start({
+      namespace: "notices",
+      actors,
+      store,
+    });
+    await aether.actor(Purse, "ada").warn("careful");
+    for await (const notice of seen) {
+      const { commits } = await store.load("purse-ada");
+      const { commitId } = commits[0]!;
+      assert.equal(notice.id, effectId(commitId, 0));
+      assert.equal(notice.metadata?.causationId?.length, 26);
+      break;
+    }
+  });
+});
+
+describe("a cluster's bucket that is lost", () => {
+  it("does not take with it what a dead node had promised", async () => {
+    await using world = await natsWorld();
+    const { aether: late, connection } = await world.startOn({
+      actors,
+      nodeId: "late",
+    });
+    const gate = shut(late.store as unknown as { inbox: { put: unknown } });
+    await late.actor(Purse, "ada").put({ coins: 5 });
+    await late.actor(Purse, "ada").pay({ to: "bob", coins: 2 });
+    await connection.close();
+    // Another cluster takes over the namespace, and knows nothing of the one before.
+    const next = await world.start({ actors, cluster: "another-one" });
+    const bob = next.actor(Purse, "bob");
+    await eventually(async () => await bob.coins() === 2);
+    assert.equal(await next.actor(Purse, "ada").coins(), 3);
+    gate.open();
   });
 });
