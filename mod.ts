@@ -47,5 +47,6 @@
 export * from "./event/mod.ts";
 export * from "./store/mod.ts";
 export * from "./bus/mod.ts";
+export * from "./cluster/mod.ts";
 export { connect, type Connection, type ConnectOptions } from "./nats/mod.ts";
 export * from "./actor/mod.ts";

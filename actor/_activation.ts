@@ -19,7 +19,6 @@ import {
   type ActorAddress,
   type ActorSnapshot,
   AetherError,
-  assertJson,
   CorruptLogError,
   MovedError,
   OverloadedError,
@@ -33,14 +32,11 @@ import {
   type CommandSurroundings,
   inGeneration,
 } from "./_command.ts";
-import { ReaderContext } from "./_context.ts";
-import { isThenable } from "./_async.ts";
-import { handlerFailed } from "./_decision.ts";
 import type { AnyActor } from "./definition.ts";
 import type { Job } from "./_job.ts";
-import { frozenCopy } from "./_json.ts";
 import { Mailbox } from "./_mailbox.ts";
-import { quarantine as quarantined, type Replayed } from "./_replay.ts";
+import { type QueryOwner, QueryRunner } from "./_query.ts";
+import { quarantine as quarantined } from "./_replay.ts";
 import { Replica } from "./_replica.ts";
 import { Snapshotter } from "./_snapshotter.ts";
 
@@ -61,6 +57,8 @@ export interface Tenure {
 export interface Surroundings extends CommandSurroundings {
   /** By what right an actor's shard is this process's. */
   tenure(address: ActorAddress): Tenure;
+  /** Another process has the shard in a later generation. */
+  outdated(address: ActorAddress): void;
   /** Whether it is unknown what became of an append to it. */
   isInDoubt(address: ActorAddress): boolean;
   /** It became unknown, or is known now. */
@@ -82,21 +80,19 @@ export interface Quarantine {
 }
 
 /** One actor in memory. */
-export class Activation implements CommandOwner {
+export class Activation implements CommandOwner, QueryOwner {
   /** When it was last called, on the monotonic clock. */
   lastUsed: number;
   readonly #env: Surroundings;
   readonly #mailbox = new Mailbox();
   readonly #replica: Replica;
   readonly #runner: CommandRunner;
+  readonly #reader: QueryRunner;
   readonly #snapshotter: Snapshotter;
   /** Queries that wait until the actor is loaded and may answer. */
   #queries: Job[] = [];
-  /** Queries that wait until the end of the log was read. */
-  #linear: Job[] = [];
   #isLoaded = false;
   #isLoading = false;
-  #isReading = false;
   #isPumping = false;
   #isGathering = false;
   #isRetired = false;
@@ -124,6 +120,7 @@ export class Activation implements CommandOwner {
       this.#mailbox,
       this,
     );
+    this.#reader = new QueryRunner(env.clock, this.#replica, address.id, this);
     this.#isInDoubt = env.isInDoubt(address);
     this.#tenure = env.tenure(address);
     this.#runner.generation = this.#tenure.generation;
@@ -134,7 +131,7 @@ export class Activation implements CommandOwner {
 
   /** Whether nothing runs and nothing waits. */
   get idle(): boolean {
-    return !this.#runner.busy && !this.#isLoading && !this.#isReading &&
+    return !this.#runner.busy && !this.#isLoading && !this.#reader.busy &&
       this.#mailbox.length === 0 && this.#queries.length === 0;
   }
 
@@ -160,7 +157,7 @@ export class Activation implements CommandOwner {
   /** Takes a query. */
   query(job: Job): void {
     if (this.#refuses(job)) return;
-    if (this.#mayAnswer) return this.#read(job);
+    if (this.#mayAnswer) return this.#reader.run(job);
     if (this.#isFull(job)) return;
     this.#queries.push(job);
     job.watch();
@@ -186,7 +183,7 @@ export class Activation implements CommandOwner {
     if (this.#isLoaded) await this.#snapshotter.save(this.#replica);
   }
 
-  // ---- what its commands tell ----
+  // ---- what its commands and queries tell and ask ----
 
   /** As {@link CommandOwner.onFree}. */
   onFree(together: number): void {
@@ -194,7 +191,8 @@ export class Activation implements CommandOwner {
       this.#refuseWaiting(this.#movedAway());
       this.#runner.flush();
       if (!this.#runner.busy) this.#onDrained?.();
-    } else if (together > 1) this.#gather();
+    } else if (this.#isOutdated) this.#giveWay();
+    else if (together > 1) this.#gather();
     else this.#pump();
   }
 
@@ -229,6 +227,16 @@ export class Activation implements CommandOwner {
     return error.ambiguous
       ? new StoreUnavailableError(error.message, { cause: error })
       : error;
+  }
+
+  /** As {@link QueryOwner.isCurrent}. */
+  get isCurrent(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** As {@link QueryOwner.isAtRest}. */
+  get isAtRest(): boolean {
+    return this.#isLoaded && !this.#runner.busy;
   }
 
   /** As {@link CommandOwner.onFaults}. */
@@ -351,6 +359,20 @@ export class Activation implements CommandOwner {
     this.#env.doubt(this.address, false);
   }
 
+  /** Whether an owner of a later generation has written: the shard is not ours. */
+  get #isOutdated(): boolean {
+    const { generation = 0 } = this.#replica.position;
+    return generation > (this.#tenure.generation ?? Infinity);
+  }
+
+  /** What it knows may be told no more, nor written behind what the later one knows. */
+  #giveWay(): void {
+    this.#isLoaded = false;
+    this.#refuseWaiting(this.#movedAway());
+    this.#runner.flush();
+    this.#env.outdated(this.address);
+  }
+
   #movedAway(): MovedError {
     const { id } = this.address;
     return new MovedError(`"${id}" leaves this node: nothing was done`, {
@@ -362,9 +384,12 @@ export class Activation implements CommandOwner {
 
   async #load(): Promise<void> {
     this.#isLoading = true;
+    // What is loaded may remember less than what was held against the log.
+    for (const job of this.#mailbox.all) job.isNew = false;
     try {
       this.#snapshotter.version = await this.#replica.load();
       this.#isLoaded = true;
+      if (this.#isOutdated) this.#giveWay();
       const { generation = 0 } = this.#replica.position;
       this.#runner.mustWrite &&= this.#isInDoubt ||
         generation < this.#tenure.fence;
@@ -404,75 +429,8 @@ export class Activation implements CommandOwner {
     const waiting = this.#queries;
     this.#queries = [];
     for (const job of waiting) {
-      if (!job.settled) this.#read(job);
+      if (!job.settled) this.#reader.run(job);
     }
-  }
-
-  #read(job: Job): void {
-    if (!job.call.linear) return this.#readFrom(job, this.#replica);
-    job.watch();
-    this.#linear.push(job);
-    if (!this.#isReading) this.#readAhead();
-  }
-
-  /** Answers from all that was stored when the read began, and so behind the calls. */
-  async #readAhead(): Promise<void> {
-    this.#isReading = true;
-    while (this.#linear.length > 0) {
-      const jobs = this.#linear;
-      this.#linear = [];
-      try {
-        const ahead = await this.#replica.lookAhead();
-        if (this.#isLoaded && !this.#runner.busy) this.#replica.takeOver(ahead);
-        const isNewer = this.#isLoaded && this.#replica.version > ahead.version;
-        for (const job of jobs) {
-          if (!job.settled) {
-            this.#readFrom(job, isNewer ? this.#replica : ahead);
-          }
-        }
-      } catch (error) {
-        const told = this.onBroken(error);
-        for (const job of jobs) job.fail(told);
-      }
-    }
-    this.#isReading = false;
-  }
-
-  #readFrom(job: Job, { state, version }: Replayed): void {
-    const { call } = job;
-    const ctx = new ReaderContext(call, version, this.#env.clock.now());
-    let value: unknown;
-    let promised: Promise<unknown> | undefined;
-    try {
-      value = job.handler(state, call.input, ctx);
-      if (isThenable(value)) promised = Promise.resolve(value);
-    } catch (error) {
-      return this.#readFailed(job, error);
-    }
-    if (promised === undefined) return this.#tell(job, value);
-    job.watch();
-    promised.then(
-      (value) => this.#tell(job, value),
-      (error) => this.#readFailed(job, error),
-    );
-  }
-
-  #tell(job: Job, value: unknown): void {
-    const { name } = job.call;
-    try {
-      if (value !== undefined) {
-        const action = `Cannot answer "${name}" of "${this.address.id}"`;
-        assertJson(value, "value", action);
-      }
-    } catch (error) {
-      return this.#readFailed(job, error);
-    }
-    // A copy, so that no caller holds a part of the state.
-    job.succeed(frozenCopy(value));
-  }
-
-  #readFailed(job: Job, error: unknown): void {
-    job.fail(handlerFailed("query", this.address.id, job.call.name, error));
   }
 }
 

@@ -1,15 +1,14 @@
 /** A call on its way: the same whether it stays in this process or travels. */
 import {
   type ActorAddress,
-  assertJson,
   checkId,
   type Clock,
+  frozenJson,
   InvalidArgumentError,
   type Rejected,
   ulid,
 } from "../event/mod.ts";
 import type { TimerRef } from "../store/mod.ts";
-import { frozenCopy } from "./_json.ts";
 import type { AskOptions } from "./reference.ts";
 
 /** One command or query, addressed. */
@@ -90,7 +89,9 @@ export function makeCall(
   origin?: CallOrigin,
 ): Call {
   const action = `Cannot call "${name}" of "${address.id}"`;
-  if (input !== undefined) assertJson(input, "input", action);
+  const frozen = input === undefined
+    ? undefined
+    : frozenJson(input, "input", action);
   const { timeout = DEFAULT_TIMEOUT, signal = origin?.signal } = options;
   if (!(timeout >= 1 && timeout <= MAX_TIMEOUT)) {
     throw new InvalidArgumentError(
@@ -103,7 +104,7 @@ export function makeCall(
   return {
     address,
     name,
-    input: frozenCopy(input),
+    input: frozen,
     commandId: options.commandId === undefined
       ? origin?.commandId ?? ulid()
       : checkId(options.commandId, "command id"),

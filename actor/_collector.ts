@@ -4,18 +4,17 @@
  * can be taken back.
  */
 import {
-  assertJson,
   checkTimerName,
   type Effect,
   type EffectOrigin,
   formatActorId,
+  frozenJson,
   InvalidArgumentError,
   type Timer,
 } from "../event/mod.ts";
 import type { Call } from "./_call.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
 import type { Notice, SendOptions, SendRef } from "./effects.ts";
-import { frozenCopy } from "./_json.ts";
 import { isCallName } from "./_names.ts";
 
 /** The effects of one decision. */
@@ -128,11 +127,12 @@ export class Collector {
         `Cannot publish a notice without a type: got ${JSON.stringify(type)}`,
       );
     }
-    if (data !== undefined) assertJson(data, "data", "Cannot publish a notice");
     this.#add({
       kind: "publish",
       eventType: type,
-      ...(data === undefined ? {} : { data: frozenCopy(data) }),
+      ...(data === undefined
+        ? {}
+        : { data: frozenJson(data, "data", "Cannot publish a notice") }),
       ...this.#origin(),
     });
   }
@@ -171,8 +171,7 @@ export class Collector {
 
   #input(input: unknown, action: string): { readonly input?: unknown } {
     if (input === undefined) return {};
-    assertJson(input, "input", action);
-    return { input: frozenCopy(input) };
+    return { input: frozenJson(input, "input", action) };
   }
 
   #origin(): EffectOrigin {

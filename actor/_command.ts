@@ -27,9 +27,7 @@ import {
   CommandFailedError,
   type CommandRecord,
   CorruptLogError,
-  OutcomeUnknownError,
   type RememberedCommand,
-  type StoredEvent,
   StoreUnavailableError,
   VersionConflictError,
 } from "../event/mod.ts";
@@ -40,15 +38,9 @@ import type { AnyActor } from "./definition.ts";
 import { Group, type Outcome } from "./_group.ts";
 import { type Job, outcomeUnknown, timeIsUp } from "./_job.ts";
 import type { Mailbox } from "./_mailbox.ts";
-import {
-  isDue,
-  isDurable,
-  notDue,
-  outcomeOf,
-  refusalOf,
-  rejectedBy,
-} from "./_outcome.ts";
+import { isDue, isDurable, notDue, outcomeOf, refusalOf } from "./_outcome.ts";
 import type { Promised, PromisedCommit } from "./_relay.ts";
+import { answerAgain } from "./_repeat.ts";
 import type { Replica } from "./_replica.ts";
 
 /** What commands need of the process they run in. */
@@ -111,6 +103,7 @@ export class CommandRunner {
   #mostBytes = MOST_BYTES;
   #fences = 0;
   #faults = 0;
+  #now: number | undefined;
 
   /** Works on a replica, and tells its owner. */
   constructor(
@@ -147,6 +140,7 @@ export class CommandRunner {
 
   /** Takes commands from the mailbox until there is something to wait for. */
   run(): void {
+    this.#now = undefined;
     while (!this.busy) {
       const job = this.#mailbox.first;
       if (job !== undefined && !this.#isFull) this.#next(job);
@@ -182,7 +176,10 @@ export class CommandRunner {
 
   #next(job: Job): void {
     const { call } = job;
-    if (job.time(this.#env.clock) >= call.deadline) {
+    const { clock } = this.#env;
+    // One look at the clock for all that are decided together.
+    const now = job.hasWaited ? this.#now ??= clock.monotonic() : call.since;
+    if (now >= call.deadline) {
       return this.#refuse(job, timeIsUp(call));
     }
     if (call.signal?.aborted) return this.#refuse(job, call.signal.reason);
@@ -412,9 +409,7 @@ export class CommandRunner {
     try {
       await this.#replica.catchUp();
     } catch {
-      // Whoever loads it says what is wrong. What is loaded may remember less.
-      this.#owner.onStale();
-      for (const job of again) job.isNew = false;
+      this.#owner.onStale(); // whoever loads it says what is wrong
     }
     this.#isCommitting = false;
     this.#owner.onFree(1);
@@ -512,33 +507,10 @@ export class CommandRunner {
 
   #answerAgain(job: Job, known: RememberedCommand): void {
     if (this.#mailbox.first === job) this.#mailbox.take();
-    const { version } = known;
-    if (known.rejected !== undefined) {
-      return this.#refuse(job, rejectedBy(known));
-    }
-    if (known.events === 0) {
-      job.succeed({ version, events: [] });
-      return this.#mailbox.forget(job);
-    }
-    job.unwatch();
-    job.stage = "committing"; // it is done: it cannot be given up any more
-    job.isKept = true;
+    const answering = answerAgain(this.#env.store, job, known);
     // The mailbox need not wait for the store to find the events again.
-    this.#eventsOf(known).then(
-      (events) => job.succeed({ version, events }),
-      (cause) => job.fail(answerNotFound(job, known, cause)),
-    ).finally(() => this.#mailbox.forget(job));
-  }
-
-  async #eventsOf(command: RememberedCommand): Promise<StoredEvent[]> {
-    const events: StoredEvent[] = [];
-    const read = this.#env.store.read({
-      actorId: this.#replica.position.actorId,
-      from: command.version - command.events + 1,
-      to: command.version,
-    });
-    for await (const event of read) events.push(event);
-    return events;
+    if (answering === undefined) this.#mailbox.forget(job);
+    else answering.then(() => this.#mailbox.forget(job));
   }
 }
 
@@ -546,17 +518,6 @@ function unreachable(cause: unknown): StoreUnavailableError {
   return new StoreUnavailableError(
     "Cannot answer as it could not be made sure that nobody else writes: nothing was done",
     { cause },
-  );
-}
-
-function answerNotFound(
-  { call }: Job,
-  { id, version }: RememberedCommand,
-  cause: unknown,
-): OutcomeUnknownError {
-  return new OutcomeUnknownError(
-    `"${call.name}" of "${call.address.id}" was done at version ${version}, but its events could not be read: call again with command id "${id}"`,
-    { cause, details: { commandId: id, version } },
   );
 }
 

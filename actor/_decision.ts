@@ -1,14 +1,13 @@
 /** What a command handler returned, looked at before anything is stored. */
 import {
   type AetherError,
-  assertJson,
   CommandFailedError,
+  frozenJson,
   InvalidArgumentError,
   type NewEvent,
 } from "../event/mod.ts";
 import { applyEvent, ApplyFault } from "./_apply.ts";
 import type { AnyActor } from "./definition.ts";
-import { frozenCopy } from "./_json.ts";
 import { SchemaFault } from "./schema.ts";
 
 /** The events of one decision, and the state they lead to. */
@@ -93,12 +92,13 @@ function checkEvent(
   // What came in was checked and copied already.
   if (data === input) return { eventType: type, data, ...stamp };
   try {
-    assertJson(data, "data", `${action} decided ("${type}")`);
+    const copy = frozenJson(data, "data", `${action} decided ("${type}")`);
+    return { eventType: type, data: copy, ...stamp };
   } catch (cause) {
-    const { message, details } = cause as AetherError;
+    if (!(cause instanceof InvalidArgumentError)) throw cause;
+    const { message, details } = cause;
     throw fail(message, actorId, command, cause, details);
   }
-  return { eventType: type, data: frozenCopy(data), ...stamp };
 }
 
 function apply(

@@ -33,7 +33,7 @@ import type {
 } from "../store/mod.ts";
 import type { Call } from "./_call.ts";
 import type { RejectedSend } from "./effects.ts";
-import { frozenCopy } from "./_json.ts";
+import { freezeDeep } from "./_json.ts";
 import type { Log } from "./log.ts";
 import type { Outbox } from "./_outbox.ts";
 
@@ -452,7 +452,7 @@ export class Intake {
     const call: Call = {
       address: parseActorId(command.actorId),
       name: command.command,
-      input: frozenCopy(command.input),
+      input: freezeDeep(command.input),
       commandId: command.commandId,
       attempt: 1,
       since,

@@ -1,7 +1,6 @@
 /** A call inside its activation: who waits for it, and how far it has come. */
 import {
   AetherError,
-  type Clock,
   CommandFailedError,
   DeadlineExceededError,
   MovedError,
@@ -75,11 +74,11 @@ export class Job implements Timed {
   }
 
   /**
-   * The time, for comparing it with the deadline. A job that never had to wait
-   * is not older than its call: that spares the hot path a look at the clock.
+   * Whether it ever had to wait. If not, it is no older than its call, and needs
+   * no look at the clock.
    */
-  time(clock: Clock): number {
-    return this.#waited ? clock.monotonic() : this.call.since;
+  get hasWaited(): boolean {
+    return this.#waited;
   }
 
   /** Whether it was answered or given up. */

@@ -6,20 +6,6 @@
  */
 
 /**
- * Copies a value that `assertJson` has let through, frozen all the way down:
- * exactly what the stored JSON will give back.
- */
-export function frozenCopy(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy));
-  const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) {
-    copy[key] = frozenCopy((value as Record<string, unknown>)[key]);
-  }
-  return Object.freeze(copy);
-}
-
-/**
  * Freezes plain objects and arrays all the way down; other objects (a Map, a
  * class instance) are left as they are, as a state need not be JSON.
  */

@@ -58,9 +58,10 @@ export class Mailbox {
   }
 
   /** It is answered: a command of its id is another one from now on. */
-  forget({ call: { commandId } }: Job): void {
+  forget(job: Job): void {
     if (this.#byId === undefined || this.#byId.size === 0) return;
-    this.#byId.delete(commandId);
+    const { commandId } = job.call;
+    if (this.#byId.get(commandId) === job) this.#byId.delete(commandId);
   }
 
   /** It was given up. */

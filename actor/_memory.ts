@@ -67,9 +67,13 @@ export class CommandMemory {
 
   /** Remembers one command. */
   add(command: CommandRecord, version: number, at: number): void {
-    const { id, events, rejected } = command;
     // The first answer is the one that counts.
-    if (this.get(id) !== undefined) return;
+    if (this.get(command.id) === undefined) this.addNew(command, version, at);
+  }
+
+  /** Remembers one command that is known not to be remembered. */
+  addNew(command: CommandRecord, version: number, at: number): void {
+    const { id, events, rejected } = command;
     this.#keep(
       rejected === undefined
         ? { id, events, version, at }

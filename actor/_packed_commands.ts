@@ -87,6 +87,7 @@ class Chunk {
   readonly #baseVersion: number;
   #first = Infinity;
   #last = -Infinity;
+  #isRising = true;
 
   constructor(baseTime: number, baseVersion: number) {
     this.#baseTime = baseTime;
@@ -110,6 +111,8 @@ class Chunk {
       this.#words = larger;
     }
     const gap = version - events - this.version;
+    // The ids of one process rise: then a new one needs no search.
+    this.#isRising &&= this.#isBehindLast();
     const place = this.count++ * WORDS;
     this.#words[place] = low;
     this.#words[place + 1] = middle;
@@ -125,6 +128,7 @@ class Chunk {
   find(id: string): RememberedCommand | undefined {
     if (time < this.#first || time > this.#last) return undefined;
     const words = this.#words;
+    if (this.#isRising && this.#isBehindLast()) return undefined;
     const end = this.count * WORDS;
     for (let place = 0; place < end; place += WORDS) {
       if (words[place] !== low || words[place + 1] !== middle) continue;
@@ -144,6 +148,18 @@ class Chunk {
       version += events + gap;
       return { id: this.#idAt(place), events, version, at: this.at };
     });
+  }
+
+  /** Whether the id that was read last is higher than the last one here. */
+  #isBehindLast(): boolean {
+    if (this.count === 0 || time !== this.#last) return time > this.#last;
+    const place = (this.count - 1) * WORDS;
+    const lastHigh = this.#words[place + 2]! >>> 16;
+    if (high !== lastHigh) return high > lastHigh;
+    const lastMiddle = this.#words[place + 1]!;
+    return middle === lastMiddle
+      ? low > this.#words[place]!
+      : middle > lastMiddle;
   }
 
   #at(place: number, id: string): RememberedCommand {

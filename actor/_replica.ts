@@ -129,7 +129,7 @@ export class Replica {
     if (ahead.loaded.commits.length > 0) this.#takeOver(ahead.loaded, ahead);
   }
 
-  /** Takes over a commit of this process. */
+  /** Takes over a commit of this process, with commands that are not remembered yet. */
   committed(
     state: unknown,
     result: AppendResult,
@@ -140,7 +140,7 @@ export class Replica {
     let { version } = this;
     for (const record of records) {
       version += record.events;
-      this.memory.add(record, version, at);
+      this.memory.addNew(record, version, at);
     }
     // Whatever comes now is younger than what is remembered.
     if (at > this.memory.since + 3 * CLOCK_SKEW) this.#older = undefined;

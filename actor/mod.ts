@@ -62,4 +62,5 @@ export {
 // Words of other rooms that the options and results above are made of.
 export type * from "../store/mod.ts";
 export type * from "../bus/mod.ts";
+export type * from "../cluster/mod.ts";
 export type { ConnectOptions } from "../nats/mod.ts";

@@ -42,9 +42,6 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-// deno-lint-ignore no-explicit-any -- of any input and output
-type AnySchema = StandardSchema<any, any>;
-
 /** What a schema takes. */
 export type SchemaInput<Schema> = Schema extends // deno-lint-ignore no-explicit-any -- of any output
 StandardSchema<infer Input, any> ? Input
@@ -104,7 +101,8 @@ export interface Checked<Input> {
  * ```
  */
 export function checked<
-  Schema extends AnySchema,
+  // deno-lint-ignore no-explicit-any -- of any input and output
+  Schema extends StandardSchema<any, any>,
   State,
   Rest extends unknown[],
   Returned,

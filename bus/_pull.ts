@@ -8,7 +8,7 @@
  * {@link https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-37.md | ADR-37},
  * {@link https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-15.md | ADR-15}.
  */
-import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core";
+import type { Msg, Subscription } from "@nats-io/nats-core";
 import type { CancelTimer, LoggedMessage } from "../event/mod.ts";
 import { RawHeaders, Received } from "../nats/mod.ts";
 import type { BusContext } from "./_nats.ts";
@@ -98,10 +98,7 @@ export class Puller {
       link.maxPayload + 65_536,
     );
     const { connection } = link;
-    this.#inbox = createInbox(
-      (connection as { options?: { inboxPrefix?: string } }).options
-        ?.inboxPrefix,
-    );
+    this.#inbox = link.newInbox();
     this.#subscription = connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, msg) => {
         if (error !== null) this.#trouble(error.name);

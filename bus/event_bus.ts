@@ -8,26 +8,21 @@ import {
   type EventCodec,
   InvalidArgumentError,
   type LoggedMessage,
-  matchesPattern,
   StoreUnavailableError,
   systemClock,
 } from "../event/mod.ts";
 import { CatchUpFeed } from "./_catch_up.ts";
 import { CompetingFeed } from "./_competing.ts";
 import { readerStart } from "./_cursor.ts";
-import { type Feed, Monitor } from "./_feed.ts";
+import type { Feed, Monitor } from "./_feed.ts";
 import { MemoryDurable } from "./_memory_durable.ts";
 import { MemoryLiveFeed } from "./_memory_live.ts";
 import { MemoryReader } from "./_memory_reader.ts";
 import { encodeNotice } from "./_notice.ts";
 import { Parking } from "./_parking.ts";
-import {
-  closedBus,
-  planSubscription,
-  type SubscriptionPlan,
-} from "./_rules.ts";
+import type { SubscriptionPlan } from "./_rules.ts";
 import { SingleFeed } from "./_single.ts";
-import { BusSubscription } from "./_subscription.ts";
+import { Subscriptions } from "./_subscriptions.ts";
 import type {
   BusEvent,
   EventBroadcaster,
@@ -96,10 +91,9 @@ export class EventBus implements EventBroadcaster {
   readonly #clock: Clock;
   readonly #logs = new Map<string, CommitLog>();
   readonly #durables = new Map<string, MemoryDurable>();
-  readonly #subscriptions = new Map<BusSubscription, SubscriptionPlan>();
+  readonly #subscriptions = new Subscriptions();
   readonly #live = new Set<MemoryLiveFeed>();
   readonly #stops: (() => void)[] = [];
-  #closed = false;
 
   /** Makes a bus; it is ready at once. */
   constructor(options: EventBusOptions = {}) {
@@ -144,24 +138,20 @@ export class EventBus implements EventBroadcaster {
     namespaceOrPattern: string,
     options?: SubscribeOptions,
   ): Subscription<BusEvent | Gap> {
-    if (this.#closed) throw closedBus();
-    const plan = planSubscription(namespaceOrPattern, options);
-    const monitor = new Monitor(plan.options);
-    const feed = this.#feed(plan, monitor);
-    const subscription = new BusSubscription(plan, feed, monitor, (own) => {
-      this.#subscriptions.delete(own);
-      if (feed instanceof MemoryLiveFeed) this.#live.delete(feed);
-    });
-    if (!plan.options.signal?.aborted) {
-      this.#subscriptions.set(subscription, plan);
-    }
-    return subscription;
+    return this.#subscriptions.open(
+      namespaceOrPattern,
+      options,
+      (plan, monitor) => this.#feed(plan, monitor),
+      (feed) => {
+        if (feed instanceof MemoryLiveFeed) this.#live.delete(feed);
+      },
+    );
   }
 
   /** As {@link EventBroadcaster.publish}. */
   // deno-lint-ignore require-await -- what is wrong with the arguments rejects
   async publish(namespace: string, event: Event): Promise<void> {
-    if (this.#closed) throw closedBus();
+    this.#subscriptions.assertOpen();
     const { contentType, data, subject } = encodeNotice(
       this.#codec,
       namespace,
@@ -175,12 +165,7 @@ export class EventBus implements EventBroadcaster {
 
   /** As {@link EventBroadcaster.subscriberCount}. */
   subscriberCount(namespace: string): number {
-    checkNamespace(namespace);
-    let count = 0;
-    for (const { pattern } of this.#subscriptions.values()) {
-      if (matchesPattern(pattern, namespace)) count++;
-    }
-    return count;
+    return this.#subscriptions.count(namespace);
   }
 
   /** As {@link EventBroadcaster.parking}. */
@@ -198,10 +183,9 @@ export class EventBus implements EventBroadcaster {
   }
 
   /** As {@link EventBroadcaster.close}. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  close(): Promise<void> {
     for (const stop of this.#stops.splice(0)) stop();
-    await Promise.all([...this.#subscriptions.keys()].map((s) => s.close()));
+    return this.#subscriptions.close();
   }
 
   /** As {@link EventBroadcaster.stop}. */

@@ -6,7 +6,6 @@ import {
   CommitHeader,
   type Event,
   type EventCodec,
-  matchesPattern,
   OutcomeUnknownError,
   PayloadTooLargeError,
   StoreUnavailableError,
@@ -23,7 +22,7 @@ import { CatchUpFeed } from "./_catch_up.ts";
 import { CompetingFeed } from "./_competing.ts";
 import { CoreHub } from "./_core_hub.ts";
 import { readerStart } from "./_cursor.ts";
-import { type Feed, Monitor } from "./_feed.ts";
+import type { Feed, Monitor } from "./_feed.ts";
 import type { BusContext } from "./_nats.ts";
 import { NatsDurable } from "./_nats_durable.ts";
 import { NatsLiveFeed } from "./_nats_live.ts";
@@ -32,13 +31,9 @@ import { encodeNotice } from "./_notice.ts";
 import { OrderedReader } from "./_ordered_reader.ts";
 import { Parking } from "./_parking.ts";
 import { Reaper } from "./_reaper.ts";
-import {
-  closedBus,
-  planSubscription,
-  type SubscriptionPlan,
-} from "./_rules.ts";
+import type { SubscriptionPlan } from "./_rules.ts";
 import { SingleFeed } from "./_single.ts";
-import { BusSubscription } from "./_subscription.ts";
+import { Subscriptions } from "./_subscriptions.ts";
 import type {
   BusEvent,
   EventBroadcaster,
@@ -76,9 +71,8 @@ export interface NatsEventBusOptions {
  */
 export class NatsEventBus implements EventBroadcaster {
   readonly #context: BusContext;
-  readonly #subscriptions = new Map<BusSubscription, SubscriptionPlan>();
+  readonly #subscriptions = new Subscriptions();
   #flushing: Promise<void> | undefined;
-  #closed = false;
 
   /**
    * Makes a bus over a connection, which it leaves open when it is closed.
@@ -114,25 +108,16 @@ export class NatsEventBus implements EventBroadcaster {
     namespaceOrPattern: string,
     options?: SubscribeOptions,
   ): Subscription<BusEvent | Gap> {
-    if (this.#closed) throw closedBus();
-    const plan = planSubscription(namespaceOrPattern, options);
-    const monitor = new Monitor(plan.options);
-    const feed = this.#feed(plan, monitor);
-    const subscription = new BusSubscription(
-      plan,
-      feed,
-      monitor,
-      (own) => this.#subscriptions.delete(own),
+    return this.#subscriptions.open(
+      namespaceOrPattern,
+      options,
+      (plan, monitor) => this.#feed(plan, monitor),
     );
-    if (!plan.options.signal?.aborted) {
-      this.#subscriptions.set(subscription, plan);
-    }
-    return subscription;
   }
 
   /** As {@link EventBroadcaster.publish}. */
   async publish(namespace: string, event: Event): Promise<void> {
-    if (this.#closed) throw closedBus();
+    this.#subscriptions.assertOpen();
     const { codec, link } = this.#context;
     const notice = encodeNotice(codec, namespace, event);
     const headers = encodeHeaders({
@@ -169,12 +154,7 @@ export class NatsEventBus implements EventBroadcaster {
 
   /** As {@link EventBroadcaster.subscriberCount}. */
   subscriberCount(namespace: string): number {
-    checkNamespace(namespace);
-    let count = 0;
-    for (const { pattern } of this.#subscriptions.values()) {
-      if (matchesPattern(pattern, namespace)) count++;
-    }
-    return count;
+    return this.#subscriptions.count(namespace);
   }
 
   /** As {@link EventBroadcaster.parking}. */
@@ -184,14 +164,13 @@ export class NatsEventBus implements EventBroadcaster {
 
   /** As {@link EventBroadcaster.forget}. */
   async forget(namespace: string, durable: string): Promise<void> {
-    if (this.#closed) throw closedBus();
+    this.#subscriptions.assertOpen();
     await this.#durable(namespace, durable).forget();
   }
 
   /** As {@link EventBroadcaster.close}. */
   async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#subscriptions.keys()].map((s) => s.close()));
+    await this.#subscriptions.close();
     await this.#context.reaper.close();
     await this.#context.link.close();
   }

@@ -52,6 +52,8 @@ export interface AllocatorOptions {
   readonly log: ClusterLog;
   /** There is something to say to a node. */
   poke(run: string): void;
+  /** Probes a node that was found dead once more. */
+  isStillDead(node: NodeInfo): Promise<boolean>;
   /** These are the nodes now. */
   roster(nodes: readonly NodeInfo[]): void;
   /** What this node itself has released, for this leader or one before. */
@@ -140,12 +142,15 @@ export class Allocator {
     this.#burying.add(run);
     const { discovery, election, log } = this.#options;
     const { clock } = this.#ports;
-    const began = clock.monotonic();
-    // Found dead again, should it be so, it is as soon as the log can be reached.
-    const isWanted = () =>
-      this.#epoch === epoch && clock.monotonic() - began < FRESH;
     try {
-      if (!await election.prove() || !isWanted()) return;
+      if (!await election.prove()) return;
+      // That may have taken a while, where the log is slow: what counts is now.
+      if (!await this.#options.isStillDead(node)) return;
+      const found = clock.monotonic();
+      // Found dead again, should it be so, it is as soon as the log can be reached.
+      const isWanted = () =>
+        this.#epoch === epoch && clock.monotonic() - found < FRESH;
+      if (!isWanted()) return;
       if (!await discovery.evict(node, known, isWanted)) return;
       if (this.#epoch !== epoch) return;
     } finally {
@@ -373,7 +378,7 @@ const MOST_LATE = 8;
 /** Milliseconds between two looks at the nodes. */
 const POLL = 5_000;
 /** Milliseconds for which a verdict counts. */
-export const FRESH = 500;
+const FRESH = 2_000;
 /** Milliseconds until the log is read again. */
 const AGAIN = 20;
 /** Milliseconds until it is tried again. */

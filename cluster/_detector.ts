@@ -76,6 +76,12 @@ export class Detector {
   #reconnected = -Infinity;
   #closed = false;
 
+  /** Probes a node that was found dead once more: whether it is so just now. */
+  async isStillDead(target: NodeInfo): Promise<boolean> {
+    const sign = await this.#probe(target);
+    return this.isSettled && (sign === "gone" || sign === "silent");
+  }
+
   /** Answers nobody until started. */
   constructor(ports: ClusterPorts, options: DetectorOptions) {
     this.#ports = ports;

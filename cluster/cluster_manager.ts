@@ -19,7 +19,7 @@ import {
   parseActorId,
 } from "../event/mod.ts";
 import type { Connection } from "../nats/mod.ts";
-import { Allocator, FRESH, type ShardList } from "./_allocator.ts";
+import { Allocator, type ShardList } from "./_allocator.ts";
 import { Changes } from "./_changes.ts";
 import { Custody } from "./_custody.ts";
 import { Detector } from "./_detector.ts";
@@ -68,18 +68,27 @@ export interface ClusterManagerOptions extends NatsClusterOptions {
 /**
  * A node of a cluster.
  *
- * @example Two nodes share the shards of a type
- * ```ts ignore
+ * @example A node takes its share of the shards of a type
+ * ```ts
+ * import { connect, shardOf } from "@flowmade/aether";
  * import { ClusterManager } from "@flowmade/aether/cluster";
- * import { connect } from "@flowmade/aether";
  *
- * const nc = await connect({ servers: "nats://localhost:4222" });
- * await using manager = new ClusterManager(nc, "node-1", {
- *   cluster: "jobs",
- *   hosts: [{ namespace: "jobs", type: "job" }],
- * });
- * await manager.start();
- * if (manager.isLeader()) console.log("leads in epoch", manager.leader()?.epoch);
+ * export async function main(nodeId: string, stopped: Promise<void>) {
+ *   const nc = await connect({ servers: "nats://localhost:4222" });
+ *   const type = { namespace: "jobs", type: "job" };
+ *   const manager = new ClusterManager(nc, nodeId, {
+ *     cluster: "jobs",
+ *     hosts: [type],
+ *     release: ({ shard }) => console.log(`finishing what runs in ${shard}`),
+ *   });
+ *   await manager.start();
+ *   if (manager.isLeader()) console.log("leads in epoch", manager.leader()?.epoch);
+ *   const isMine = manager.held(type, shardOf("job-42")) !== undefined;
+ *   console.log(isMine ? "job-42 is mine" : manager.ownerOf("job-42")?.node);
+ *   await stopped;
+ *   await manager.stop(); // hands over what it has
+ *   await nc.close();
+ * }
  * ```
  */
 export class ClusterManager implements AsyncDisposable {
@@ -384,6 +393,7 @@ export class ClusterManager implements AsyncDisposable {
           if (target !== undefined) detector.poke(target);
         }
       },
+      isStillDead: (info) => detector.isStillDead(info),
       ownReleased: () => custody.released,
       roster: (nodes) =>
         detector.watch(nodes.filter((info) => info.node !== node)),
@@ -567,6 +577,8 @@ export class ClusterManager implements AsyncDisposable {
         await parts.shards.refresh();
         parts.custody.become(parts.discovery.run);
         await parts.election.restart(parts.discovery.run);
+        // It may have been lost again on the way, as to one that stood still.
+        if (!parts.discovery.hasJoined) continue;
         this.#isProven = true;
         break;
       } catch (error) {
@@ -665,9 +677,8 @@ export class ClusterManager implements AsyncDisposable {
     if (verdict !== "dead") return;
     // It may be the one that was away, and that the others have given up; and by
     // the time that it knows, the leader may be back.
-    const found = clock.monotonic();
     if (await parts.discovery.prove() !== true) return;
-    if (clock.monotonic() - found > FRESH) return;
+    if (!await detector.isStillDead(target)) return;
     if (this.#stopped || election.leader?.run !== leader.run) return;
     if (await election.preempt(leader.run)) {
       await parts.allocator.bury(target, leader.epoch);

@@ -62,7 +62,28 @@ interface Lease {
   boundary: number | undefined;
 }
 
-/** A leader's lease, followed by all and held by one. */
+/**
+ * A leader's lease, followed by all and held by one.
+ *
+ * @example One of several processes leads, and its writes are fenced
+ * ```ts
+ * import { connect, ulid } from "@flowmade/aether";
+ * import { connectCluster, LeaderElection } from "@flowmade/aether/cluster";
+ *
+ * export async function main(node: string, stopped: Promise<void>) {
+ *   const nc = await connect({ servers: "nats://localhost:4222" });
+ *   await using ports = await connectCluster(nc, { cluster: "reports" });
+ *   await using election = new LeaderElection(ports, { node, run: ulid() });
+ *   election.onChange = () => console.log("leader:", election.leader?.node);
+ *   await election.start();
+ *   if (election.isLeader()) {
+ *     // Refused by the server if another one has come to lead meanwhile.
+ *     await election.write("ctl.last-report", { at: new Date() });
+ *   }
+ *   await stopped;
+ * }
+ * ```
+ */
 export class LeaderElection implements AsyncDisposable {
   /** Called when another leader is known, or when this node begins or ceases to lead. */
   onChange: () => void = () => {};

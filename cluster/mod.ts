@@ -34,3 +34,6 @@ export { ConsistentHashRing, type RingOptions } from "./ring.ts";
 export * from "./shard_manager.ts";
 export { familyOf, type ShardEntry, ShardMap } from "./shard_map.ts";
 export * from "./types.ts";
+
+// Words of event/ that the contract is made of.
+export type * from "../event/mod.ts";

@@ -49,6 +49,19 @@ export interface NatsClusterOptions {
  * @throws {StoreUnavailableError} `store_unavailable`: NATS cannot be reached.
  * @throws {PermissionDeniedError} `permission_denied`: the user may not use the bucket.
  * @throws {MisconfiguredError} `misconfigured`: the bucket would break a promise.
+ * @example Parts of a cluster on their own
+ * ```ts
+ * import { connect } from "@flowmade/aether";
+ * import { connectCluster, ShardManager } from "@flowmade/aether/cluster";
+ *
+ * export async function nodesOf(cluster: string): Promise<string[]> {
+ *   const nc = await connect({ servers: "nats://localhost:4222" });
+ *   await using ports = await connectCluster(nc, { cluster, provision: false });
+ *   await using shards = new ShardManager(ports);
+ *   await shards.start();
+ *   return shards.nodes.map(({ node }) => node);
+ * }
+ * ```
  */
 export async function connectCluster(
   connection: Connection,

@@ -45,7 +45,30 @@ export interface NodeRecord extends NodeInfo {
   readonly revision: number;
 }
 
-/** This node's record, and those of the others. */
+/**
+ * This node's record, and those of the others.
+ *
+ * @example Who is there
+ * ```ts
+ * import { connect } from "@flowmade/aether";
+ * import { connectCluster, NodeDiscovery } from "@flowmade/aether/cluster";
+ *
+ * export async function main(node: string, stopped: Promise<void>) {
+ *   const nc = await connect({ servers: "nats://localhost:4222" });
+ *   await using ports = await connectCluster(nc, { cluster: "reports" });
+ *   await using discovery = new NodeDiscovery(ports, { node, weight: 2 });
+ *   discovery.onLost = () => console.log("taken for dead, and so out of it");
+ *   await discovery.join();
+ *   const stop = discovery.watch(async () => {
+ *     for (const { node, state } of await discovery.list()) {
+ *       console.log(node, state);
+ *     }
+ *   });
+ *   await stopped;
+ *   stop();
+ * }
+ * ```
+ */
 export class NodeDiscovery implements AsyncDisposable {
   /** Called when this node's record was removed or has expired: it owns nothing. */
   onLost: () => void = () => {};
@@ -93,6 +116,11 @@ export class NodeDiscovery implements AsyncDisposable {
    */
   get isValid(): boolean {
     return this.#joined && this.#ports.clock.monotonic() < this.#until;
+  }
+
+  /** Whether it has joined and not found out that its record is lost. */
+  get hasJoined(): boolean {
+    return this.#joined;
   }
 
   /** This node as others see it. */

@@ -19,7 +19,24 @@ export type ShardChange =
   | { readonly kind: "nodes" }
   | { readonly kind: "shards"; readonly family: string };
 
-/** The nodes and the shard maps of a cluster. */
+/**
+ * The nodes and the shard maps of a cluster.
+ *
+ * @example Where the shards of a type are, for whoever only looks on
+ * ```ts
+ * import { connect, shardOf } from "@flowmade/aether";
+ * import { connectCluster, ShardManager } from "@flowmade/aether/cluster";
+ *
+ * export async function ownerOf(job: string): Promise<string | undefined> {
+ *   const nc = await connect({ servers: "nats://localhost:4222" });
+ *   await using ports = await connectCluster(nc, { cluster: "jobs" });
+ *   await using shards = new ShardManager(ports);
+ *   await shards.start();
+ *   const type = { namespace: "jobs", type: "job" };
+ *   return shards.owner(type, shardOf(job))?.node;
+ * }
+ * ```
+ */
 export class ShardManager implements AsyncDisposable {
   /** Called after each change. */
   onChange: (change: ShardChange) => void = () => {};

@@ -29,7 +29,22 @@ export interface ShardEntry {
   readonly late?: readonly string[];
 }
 
-/** Who has which shard of one type; never changed, only replaced. */
+/**
+ * Who has which shard of one type; never changed, only replaced.
+ *
+ * @example A shard changes hands
+ * ```ts
+ * import { ShardMap } from "@flowmade/aether/cluster";
+ * import assert from "node:assert/strict";
+ *
+ * const nobody = ShardMap.empty("bank.account");
+ * assert.equal(nobody.owner(7), undefined);
+ * const entry = { node: "node-1", run: "a", generation: 1, fence: 0 };
+ * const map = nobody.with(new Map([[7, entry]]));
+ * assert.equal(map.owner(7)?.node, "node-1");
+ * assert.equal(nobody.owner(7), undefined);
+ * ```
+ */
 export class ShardMap {
   readonly #entries: readonly ShardEntry[];
 

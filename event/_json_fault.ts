@@ -20,6 +20,29 @@ export function placeOf(fault: Fault, root: string): string {
 }
 
 /**
+ * Copies a value that has no fault, frozen all the way down. It cannot get one
+ * any more, so it is remembered as looked through.
+ */
+export function copyFrozen(value: unknown): unknown {
+  if (typeof value === "object" && value !== null && KNOWN.has(value)) {
+    return value;
+  }
+  const copy = copyOf(value);
+  if (typeof copy === "object" && copy !== null) KNOWN.add(copy);
+  return copy;
+}
+
+function copyOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return Object.freeze(value.map(copyOf));
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    copy[key] = copyOf((value as Record<string, unknown>)[key]);
+  }
+  return Object.freeze(copy);
+}
+
+/**
  * Finds the first thing in a value that JSON would not give back as it is.
  *
  * @param depth How many levels stand around the value; below 0 allows so many more.
@@ -48,6 +71,7 @@ export function findFault(
       return fault(`a ${typeof value} has no JSON form`);
   }
   if (value === null) return undefined;
+  if (depth === 0 && KNOWN.has(value)) return undefined;
   if (depth >= MAX_DEPTH) return fault(`more than ${MAX_DEPTH} levels deep`);
   return Array.isArray(value)
     ? (parsed ? undefined : notPlainArray(value)) ??
@@ -205,4 +229,6 @@ function fault(rule: string, step?: string): Fault {
   return { path: step === undefined ? [] : [step], rule };
 }
 
+/** Frozen copies of values without a fault. */
+const KNOWN = new WeakSet<object>();
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;

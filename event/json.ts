@@ -3,7 +3,7 @@
  * else is refused before it is sent, with the path of the value, because a state
  * built from what was meant would differ from one replayed from what was stored.
  */
-import { findFault, placeOf } from "./_json_fault.ts";
+import { copyFrozen, findFault, placeOf } from "./_json_fault.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 export { MAX_DEPTH, MAX_KEYS } from "./_json_fault.ts";
@@ -36,6 +36,25 @@ export function assertJson(value: unknown, path: string, action: string): void {
     `${action} as JSON would not give "${place}" back as it is: ${fault.rule}`,
     { details: { path: place } },
   );
+}
+
+/**
+ * Copies a value that survives JSON unchanged, frozen all the way down: exactly
+ * what the stored JSON will give back. A copy that is handed on is recognised,
+ * and not looked through again when it is stored.
+ *
+ * @param value The value.
+ * @param path As {@link assertJson}.
+ * @param action As {@link assertJson}.
+ * @throws {InvalidArgumentError} `invalid_argument`: as {@link assertJson}.
+ */
+export function frozenJson(
+  value: unknown,
+  path: string,
+  action: string,
+): unknown {
+  assertJson(value, path, action);
+  return copyFrozen(value);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What can be wrong with a model: names, keys, references. */
 import { type Fields, fieldsOf } from "./field.ts";
 import { shapeProblems } from "./_model_shape.ts";
+import { own } from "./_own.ts";
 import type { Aggregate, Model, Specification } from "./words.ts";
 
 /** Says all that is wrong with a model; nothing where it is well. */
@@ -71,6 +72,11 @@ function checkAggregate(
 
 function checkOthers(model: Model, problems: string[]): void {
   const { events, commands, notes } = referencesOf(model);
+  for (const [name, aggregate] of entries(model.aggregates)) {
+    for (const [command, { sends }] of entries(aggregate.commands)) {
+      expect(`${name}.${command}.sends`, sends, commands, problems);
+    }
+  }
   for (const [name, policy] of entries(model.policies)) {
     expect(`policy ${name}.on`, policy.on, events, problems);
     expect(`policy ${name}.sends`, policy.sends, commands, problems);
@@ -184,7 +190,7 @@ function expect(
   problems: string[],
 ): void {
   for (const name of names ?? []) {
-    if (own(known, name) !== undefined) continue;
+    if (Object.hasOwn(known ?? {}, name)) continue;
     problems.push(
       `${place} refers to what is not there: ${JSON.stringify(name)}`,
     );
@@ -201,15 +207,6 @@ function checkFields(
   } catch (error) {
     problems.push(`${at}: ${(error as Error).message}`);
   }
-}
-
-function own<T>(
-  record: Readonly<Record<string, T>> | object | undefined,
-  name: string,
-): T | undefined {
-  return record !== undefined && Object.hasOwn(record, name)
-    ? (record as Readonly<Record<string, T>>)[name]
-    : undefined;
 }
 
 function entries<T>(

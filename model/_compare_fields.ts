@@ -1,5 +1,5 @@
 /** What changed in the fields of a note, and for whom that breaks what. */
-import type { Change, Upcaster } from "./compare.ts";
+import type { Change, NeededUpcaster } from "./compare.ts";
 import { type Field, type Fields, fieldsOf, wordOfField } from "./field.ts";
 
 /** Who sends what has the fields, and who reads it. */
@@ -30,7 +30,7 @@ function compareFields(
     const is = now.find((field) => field.name === name);
     const place = `${at}.${name}`;
     const path = place.slice(note.length + 1);
-    const upcaster = (does: Upcaster["does"], message: string) =>
+    const upcaster = (does: NeededUpcaster["does"], message: string) =>
       carrier === "event"
         ? { upcaster: { event: note, does, field: path, message } }
         : {};
@@ -103,9 +103,9 @@ function required(
   is: Field,
   path: string,
   upcaster: (
-    does: Upcaster["does"],
+    does: NeededUpcaster["does"],
     message: string,
-  ) => { readonly upcaster?: Upcaster },
+  ) => { readonly upcaster?: NeededUpcaster },
 ): Change {
   const given = carrier === "event" || carrier === "command";
   if (is.optional) {

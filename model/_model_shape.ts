@@ -55,6 +55,7 @@ const MODEL: Shape = {
       commands: named({
         fields,
         emits: "names",
+        sends: "names",
         rejects: "names",
         by: "names",
       }),

@@ -72,18 +72,27 @@ export function layoutOf(
   most: number,
   top: number,
 ): Layout {
-  return new Layouter(board, gridOf(model, board), most).layout(top);
+  const shared = new Set(Object.values(model.swimlanes ?? {}).flat());
+  return new Layouter(board, gridOf(model, board), most, shared).layout(top);
 }
 
 class Layouter {
   readonly #board: Board;
   readonly #grid: Grid;
   readonly #columns: number;
+  /** Aggregates whose lane does not tell which they are. */
+  readonly #shared: ReadonlySet<string>;
   readonly #numbers = new Map<string, number>();
   readonly #bands = new Map<string, number>();
 
-  constructor(board: Board, grid: Grid, most: number) {
+  constructor(
+    board: Board,
+    grid: Grid,
+    most: number,
+    shared: ReadonlySet<string>,
+  ) {
     this.#board = board;
+    this.#shared = shared;
     this.#grid = grid;
     this.#columns = Math.min(most, grid.columns);
     const rows = new Map(grid.rows.map(({ key }, index) => [key, index]));
@@ -202,8 +211,16 @@ class Layouter {
     const number = this.#numbers.get(note.id)!;
     const word = note.kind === "readModel" ? "read model" : note.kind;
     const sticks = note.kind === "hotspot" || note.kind === "opportunity";
+    const { aggregate } = note;
+    const of = aggregate !== undefined &&
+        (note.kind === "query" || this.#shared.has(aggregate))
+      ? ` of ${aggregate}`
+      : "";
     return [
-      ...written(`${number}  ${word}${note.pivotal ? ", pivotal" : ""}`, SMALL),
+      ...written(
+        `${number}  ${word}${of}${note.pivotal ? ", pivotal" : ""}`,
+        SMALL,
+      ),
       ...written(note.name, sticks ? 11 : LARGE, !sticks),
       ...note.fields.flatMap((field) =>
         written(`${field.name}: ${wordOfField(field)}`, SMALL)

@@ -5,6 +5,7 @@ import {
   eventsIn,
   sortDefinitions,
 } from "./definitions.ts";
+import { own } from "./_own.ts";
 import type { Model } from "./words.ts";
 
 /** Something that only one of model and code has. */
@@ -83,7 +84,7 @@ export function differencesFrom(
     );
   }
   for (const actor of actors) {
-    const spec = model.aggregates?.[actor.type];
+    const spec = own(model.aggregates, actor.type);
     if (spec === undefined) continue;
     const parts = [
       ["event", spec.events, actor.eventHandlers],
@@ -100,7 +101,7 @@ export function differencesFrom(
     }
   }
   for (const { name, on, sends } of policies) {
-    const spec = model.policies?.[name];
+    const spec = own(model.policies, name);
     if (spec === undefined) continue;
     const at = () => `policy:${name}`;
     compare(`trigger of ${name}`, at, spec.on ?? [], eventsIn(on));
@@ -108,7 +109,7 @@ export function differencesFrom(
     compare(`command sent by ${name}`, at, spec.sends ?? [], sends);
   }
   for (const { name, on } of projections) {
-    const spec = model.readModels?.[name];
+    const spec = own(model.readModels, name);
     if (spec === undefined) continue;
     const at = () => `readModel:${name}`;
     compare(`source of ${name}`, at, spec.from ?? [], eventsIn(on));

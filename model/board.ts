@@ -226,6 +226,7 @@ function arrowsOf(model: Model): Arrow[] {
       for (const event of spec.emits ?? []) {
         add(id, "leads to", `${name}.${event}`);
       }
+      for (const command of spec.sends ?? []) add(id, "sends", command);
     }
     for (const [member, spec] of Object.entries(aggregate.queries ?? {})) {
       for (const by of spec.by ?? []) {

@@ -41,11 +41,11 @@ export interface Change {
   /** In words: what changed, and for whom it breaks what. */
   readonly message: string;
   /** What an upcaster of stored events has to do; only where one is called for. */
-  readonly upcaster?: Upcaster;
+  readonly upcaster?: NeededUpcaster;
 }
 
 /** What has to happen to stored events so that new code can read them. */
-export interface Upcaster {
+export interface NeededUpcaster {
   /** The event, such as `account.Deposited`. */
   readonly event: string;
   /** What it has to do. */

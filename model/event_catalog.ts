@@ -143,8 +143,13 @@ class Catalog {
       const own = notes.filter(({ aggregate }) => aggregate === note.name);
       const ids = (isIt: (note: Note) => boolean) =>
         own.filter(isIt).map((one) => one.id);
+      const sent = arrows.filter(({ from, kind }) =>
+        kind === "sends" && own.some(({ id }) => id === from)
+      ).map(({ to }) => to);
       return {
-        sends: ids(({ kind }) => kind === "event"),
+        sends: [
+          ...new Set([...ids(({ kind }) => kind === "event"), ...sent]),
+        ],
         receives: ids(({ kind }) => kind !== "event"),
       };
     }

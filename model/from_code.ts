@@ -7,7 +7,7 @@
  * | what triggers a policy, what feeds a read model  | derived: the names of their handlers                            |
  * | which command leads to which event, or is refused | observed: by running it; or told                                |
  * | fields of events and commands                    | observed: from their data; or told. Types do not exist at run time |
- * | what a policy sends                              | declared by the policy (`sends`), or told: a closure does not show it |
+ * | what a command or a policy sends                 | observed; declared by the policy (`sends`); or told            |
  * | people, systems, contexts, prose, hotspots, …    | told                                                            |
  *
  * What is observed is what was seen, not all there can be: a command that was
@@ -22,7 +22,12 @@ import {
 } from "./definitions.ts";
 import { checkModel } from "./define.ts";
 import type { Fields } from "./field.ts";
-import { fieldsOfExamples, type Observation } from "./observe.ts";
+import { own } from "./_own.ts";
+import {
+  fieldsOfExamples,
+  type Observation,
+  type PolicyObservation,
+} from "./observe.ts";
 import type { Aggregate, Command, Model, Policy, ReadModel } from "./words.ts";
 
 /**
@@ -32,8 +37,8 @@ import type { Aggregate, Command, Model, Policy, ReadModel } from "./words.ts";
  * @param told The model's name, and whatever code does not say. It may have
  * notes that no definition stands for; of a definition that is there it may not
  * name events, commands or queries that the definition does not have.
- * @param observed What commands did when they ran, as `observe` of
- * `@flowmade/aether/testing` returns it.
+ * @param observed What commands and policies did when they ran, as `observe` and
+ * `observePolicies` of `@flowmade/aether/testing` return it.
  * @throws {InvalidArgumentError} `invalid_argument`: it is told otherwise than
  * the code is, or as {@link checkModel}.
  * @example The model of an account
@@ -57,33 +62,46 @@ import type { Aggregate, Command, Model, Policy, ReadModel } from "./words.ts";
 export function modelOf(
   definitions: readonly DefinitionLike[],
   told: Model,
-  observed: readonly Observation[] = [],
+  observed: readonly (Observation | PolicyObservation)[] = [],
 ): Model {
+  const ran = observed.filter((one) => "of" in one);
+  const reacted = observed.filter((one) => "policy" in one);
   const { actors, policies, projections } = sortDefinitions(definitions);
   const problems: string[] = [];
   const aggregates: Record<string, Aggregate> = { ...told.aggregates };
   for (const actor of actors) {
     aggregates[actor.type] = aggregateOf(
       actor,
-      told.aggregates?.[actor.type] ?? {},
-      observed.filter(({ of }) => of === actor.type),
+      own(told.aggregates, actor.type) ?? {},
+      ran.filter(({ of }) => of === actor.type),
       problems,
     );
   }
   const heard = [...policies, ...projections].flatMap(({ on }) => eventsIn(on));
   const known = new Set(actors.map(({ type }) => type));
-  for (const event of heard) addElsewhere(aggregates, known, event, problems);
+  const sent = [
+    ...policies.flatMap(({ sends = [] }) => sends),
+    ...observed.flatMap(({ sends = [] }) => sends.map(({ to }) => to)),
+  ];
+  for (const ref of heard) {
+    addElsewhere(aggregates, known, "events", ref, problems);
+  }
+  for (const ref of sent) {
+    addElsewhere(aggregates, known, "commands", ref, problems);
+  }
   const model: Model = {
     ...told,
     aggregates,
     policies: {
       ...told.policies,
       ...Object.fromEntries(policies.map((policy) => {
-        const { on = [], sends = [], ...rest } = told.policies?.[policy.name] ??
-          {};
+        const { on = [], sends = [], ...rest } =
+          own(told.policies, policy.name) ?? {};
         const triggers = eventsIn(policy.on);
         checkTold(`policy ${policy.name}`, on, triggers, problems);
-        const sent = union(policy.sends ?? [], sends);
+        const seen = reacted.filter(({ policy: name }) => name === policy.name)
+          .flatMap((one) => one.sends.map(({ to }) => to));
+        const sent = union(policy.sends ?? [], sends, seen);
         const spec: Policy = {
           ...rest,
           on: triggers,
@@ -95,7 +113,8 @@ export function modelOf(
     readModels: {
       ...told.readModels,
       ...Object.fromEntries(projections.map((projection) => {
-        const { from = [], ...rest } = told.readModels?.[projection.name] ?? {};
+        const { from = [], ...rest } = own(told.readModels, projection.name) ??
+          {};
         const sources = eventsIn(projection.on);
         checkTold(`read model ${projection.name}`, from, sources, problems);
         const spec: ReadModel = { ...rest, from: sources };
@@ -137,14 +156,18 @@ function aggregateOf(
   ]);
   const events = fromNames(actor.eventHandlers, (name) => ({
     ...fieldsFrom(happened.filter(({ type }) => type === name)),
-    ...told.events?.[name],
+    ...own(told.events, name),
   }));
   const commands = fromNames(actor.commandHandlers, (name): Command => {
     const seen = observed.filter(({ when }) => when.type === name);
-    const spec = told.commands?.[name] ?? {};
+    const spec = own(told.commands, name) ?? {};
     const emits = union(
       spec.emits ?? [],
       seen.flatMap(({ events }) => events.map(({ type }) => type)),
+    );
+    const sends = union(
+      spec.sends ?? [],
+      seen.flatMap((one) => (one.sends ?? []).map(({ to }) => to)),
     );
     const rejects = union(
       spec.rejects ?? [],
@@ -154,37 +177,39 @@ function aggregateOf(
       ...fieldsFrom(seen.map(({ when }) => when)),
       ...spec,
       ...(emits.length > 0 ? { emits } : {}),
+      ...(sends.length > 0 ? { sends } : {}),
       ...(rejects.length > 0 ? { rejects } : {}),
     };
   });
   const queries = fromNames(
     actor.queryHandlers,
-    (name) => ({ ...told.queries?.[name] }),
+    (name) => ({ ...own(told.queries, name) }),
   );
   return { ...told, events, commands, queries };
 }
 
-/** An aggregate that is known only by the events others react to. */
+/** An aggregate that is known only by what others react to or send. */
 function addElsewhere(
   aggregates: Record<string, Aggregate>,
   known: ReadonlySet<string>,
+  part: "events" | "commands",
   ref: string,
   problems: string[],
 ): void {
-  const [type, event] = split(ref);
-  const aggregate = aggregates[type] ?? {};
-  if (
-    aggregate.events !== undefined && Object.hasOwn(aggregate.events, event)
-  ) {
-    return;
-  }
+  const [type, name] = split(ref);
+  const aggregate = own(aggregates, type) ?? {};
+  if (Object.hasOwn(aggregate[part] ?? {}, name)) return;
   if (known.has(type)) {
-    problems.push(`"${type}" has no event "${event}", which is reacted to`);
+    problems.push(
+      part === "events"
+        ? `"${type}" has no event "${name}", which is reacted to`
+        : `"${type}" has no command "${name}", which is sent`,
+    );
     return;
   }
   aggregates[type] = {
     ...aggregate,
-    events: { ...aggregate.events, [event]: {} },
+    [part]: { ...aggregate[part], [name]: {} },
   };
 }
 

@@ -1,5 +1,4 @@
 /** From an Event Modeling document to a model. */
-import { checkModel } from "./define.ts";
 import type {
   EventModelingDependency,
   EventModelingDocument,
@@ -8,11 +7,12 @@ import type {
   EventModelingSpecification,
   EventModelingStep,
 } from "./event_modeling_format.ts";
+import { add, Parts } from "./_event_modeling_parts.ts";
 import { checkDocument } from "./_event_modeling_check.ts";
 import { camel, fieldSpecs, nameOf, pascal } from "./_event_modeling_names.ts";
 import { fieldsOf } from "./field.ts";
 import { specsOfFields } from "./observe.ts";
-import type { Example, Model, ModelSpecification } from "./words.ts";
+import type { Example, Model } from "./words.ts";
 
 /** What the document does not say. */
 export interface FromEventModelingOptions {
@@ -55,20 +55,6 @@ export function fromEventModeling(
   return new Importer(document, options).read();
 }
 
-type Building<T> = { -readonly [Key in keyof T]: T[Key] };
-
-interface BuildingAggregate {
-  events: Record<
-    string,
-    Building<{ fields?: object; text?: string; pivotal?: true }>
-  >;
-  commands: Record<
-    string,
-    { fields?: object; text?: string; emits?: string[]; by?: string[] }
-  >;
-  queries: Record<string, { fields?: object; text?: string; by?: string[] }>;
-}
-
 /** Where an element of the document stands in the model. */
 interface Place {
   readonly kind:
@@ -87,25 +73,7 @@ class Importer {
   readonly #document: EventModelingDocument;
   readonly #options: FromEventModelingOptions;
   readonly #places = new Map<string, Place>();
-  readonly #aggregates: Record<string, BuildingAggregate> = {};
-  readonly #people: Record<string, { text?: string }> = {};
-  readonly #policies: Record<
-    string,
-    { text?: string; on: string[]; sends: string[]; calls: string[] }
-  > = {};
-  readonly #views: Record<
-    string,
-    { text?: string; fields?: object; from: string[]; shownTo: string[] }
-  > = {};
-  readonly #systems: Record<
-    string,
-    { text?: string; on: string[]; sends: string[] }
-  > = {};
-  readonly #contexts: Record<
-    string,
-    { aggregates: string[]; policies: string[]; readModels: string[] }
-  > = {};
-  readonly #specifications: ModelSpecification[] = [];
+  readonly #parts = new Parts();
 
   constructor(
     document: EventModelingDocument,
@@ -124,26 +92,17 @@ class Importer {
         this.#specify(slice, specification);
       }
     }
-    return checkModel(withoutEmpty({
-      name: this.#options.name,
-      aggregates: this.#aggregates,
-      people: this.#people,
-      policies: this.#policies,
-      readModels: this.#views,
-      systems: this.#systems,
-      contexts: this.#contexts,
-      specifications: this.#specifications,
-    }) as unknown as Model);
+    return this.#parts.model(this.#options.name);
   }
 
   #place(slice: EventModelingSlice): void {
     for (const event of slice.events) {
       const { name, aggregate } = this.#member(slice, event, "event", pascal);
-      this.#aggregate(aggregate).events[name] ??= {
+      this.#parts.aggregate(aggregate).events[name] ??= {
         ...described(event),
         ...(event.tags?.includes("pivotal") ? { pivotal: true } : {}),
       };
-      this.#context(
+      this.#parts.context(
         "aggregates",
         aggregate,
         event.modelContext ?? slice.context,
@@ -156,8 +115,8 @@ class Importer {
         "command",
         camel,
       );
-      this.#aggregate(aggregate).commands[name] ??= described(command);
-      this.#context(
+      this.#parts.aggregate(aggregate).commands[name] ??= described(command);
+      this.#parts.context(
         "aggregates",
         aggregate,
         command.modelContext ?? slice.context,
@@ -166,30 +125,42 @@ class Importer {
     for (const view of slice.readmodels) {
       if (view.tags?.includes("query")) {
         const { name, aggregate } = this.#member(slice, view, "query", camel);
-        this.#aggregate(aggregate).queries[name] ??= described(view);
+        this.#parts.aggregate(aggregate).queries[name] ??= described(view);
         continue;
       }
       const name = this.#other(view, "readModel");
-      this.#views[name] ??= { ...described(view), from: [], shownTo: [] };
-      this.#context("readModels", name, view.modelContext ?? slice.context);
+      this.#parts.readModels[name] ??= {
+        ...described(view),
+        from: [],
+        shownTo: [],
+      };
+      this.#parts.context(
+        "readModels",
+        name,
+        view.modelContext ?? slice.context,
+      );
     }
     for (const processor of slice.processors) {
       const text = textOf(processor);
       if (processor.context === "EXTERNAL") {
         const name = this.#other(processor, "system");
-        this.#systems[name] ??= { ...text, on: [], sends: [] };
+        this.#parts.systems[name] ??= { ...text, on: [], sends: [] };
         continue;
       }
       const name = this.#other(processor, "policy");
-      this.#policies[name] ??= { ...text, on: [], sends: [], calls: [] };
-      this.#context("policies", name, processor.modelContext ?? slice.context);
+      this.#parts.policies[name] ??= { ...text, on: [], sends: [], calls: [] };
+      this.#parts.context(
+        "policies",
+        name,
+        processor.modelContext ?? slice.context,
+      );
     }
     for (const screen of slice.screens) {
       const name = this.#other(screen, "person");
-      this.#people[name] ??= textOf(screen);
+      this.#parts.people[name] ??= textOf(screen);
     }
     for (const { name } of slice.actors ?? []) {
-      this.#people[nameOf(name)] ??= {};
+      this.#parts.people[nameOf(name)] ??= {};
     }
   }
 
@@ -197,7 +168,7 @@ class Importer {
     const actors = (slice.actors ?? []).map(({ name }) => nameOf(name));
     for (const element of slice.commands) {
       const { aggregate, name } = this.#places.get(element.id)!;
-      const command = this.#aggregate(aggregate).commands[name]!;
+      const command = this.#parts.aggregate(aggregate).commands[name]!;
       const told = this.#refs(element, "OUTBOUND", "event")
         .filter((place) => place.aggregate === aggregate);
       const events = told.length > 0
@@ -205,15 +176,19 @@ class Importer {
         : slice.events.map(({ id }) => this.#places.get(id)!);
       for (const event of events) add(command.emits ??= [], event.name);
       for (const actor of actors) add(command.by ??= [], actor);
+      for (const sent of this.#refs(element, "OUTBOUND", "command")) {
+        add(command.sends ??= [], refOf(sent));
+      }
     }
     for (const element of slice.readmodels) {
       const place = this.#places.get(element.id)!;
       if (place.kind === "query") {
-        const query = this.#aggregate(place.aggregate).queries[place.name]!;
+        const query = this.#parts.aggregate(place.aggregate)
+          .queries[place.name]!;
         for (const actor of actors) add(query.by ??= [], actor);
         continue;
       }
-      const view = this.#views[place.name]!;
+      const view = this.#parts.readModels[place.name]!;
       for (const event of this.#refs(element, "INBOUND", "event")) {
         add(view.from, refOf(event));
       }
@@ -222,8 +197,8 @@ class Importer {
     for (const element of slice.processors) {
       const { kind, name } = this.#places.get(element.id)!;
       const into = kind === "system"
-        ? this.#systems[name]!
-        : this.#policies[name]!;
+        ? this.#parts.systems[name]!
+        : this.#parts.policies[name]!;
       for (const event of this.#refs(element, "INBOUND", "event")) {
         add(into.on, refOf(event));
       }
@@ -231,7 +206,9 @@ class Importer {
         add(into.sends, refOf(command));
       }
       for (const system of this.#refs(element, "OUTBOUND", "system")) {
-        if (kind === "policy") add(this.#policies[name]!.calls, system.name);
+        if (kind === "policy") {
+          add(this.#parts.policies[name]!.calls, system.name);
+        }
       }
     }
   }
@@ -251,7 +228,7 @@ class Importer {
       });
     const refusal = then.find(({ type }) => type === "SPEC_ERROR");
     const before = examples(given);
-    this.#specifications.push({
+    this.#parts.specifications.push({
       of: at.aggregate,
       name: title,
       ...(before.length > 0 ? { given: before } : {}),
@@ -306,32 +283,10 @@ class Importer {
     this.#places.set(element.id, { kind, aggregate: "", name });
     return name;
   }
-
-  #aggregate(name: string): BuildingAggregate {
-    return this.#aggregates[name] ??= { events: {}, commands: {}, queries: {} };
-  }
-
-  #context(
-    part: "aggregates" | "policies" | "readModels",
-    name: string,
-    context: string | undefined,
-  ): void {
-    if (context === undefined || context === "") return;
-    const into = this.#contexts[nameOf(context)] ??= {
-      aggregates: [],
-      policies: [],
-      readModels: [],
-    };
-    add(into[part], name);
-  }
 }
 
 function refOf({ aggregate, name }: Place): string {
   return `${aggregate}.${name}`;
-}
-
-function add(list: string[], name: string): void {
-  if (!list.includes(name)) list.push(name);
 }
 
 function exampleOf(type: string, { examples }: EventModelingStep): Example {
@@ -356,32 +311,3 @@ function textOf({ description }: EventModelingElement): { text?: string } {
     ? {}
     : { text: description };
 }
-
-/** Leaves out lists and records in which nothing is. */
-function withoutEmpty(value: unknown): unknown {
-  if (Array.isArray(value) || typeof value !== "object" || value === null) {
-    return value;
-  }
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, part]) => {
-      if (Array.isArray(part) && part.length === 0) return [];
-      if (
-        PARTS.has(key) && typeof part === "object" &&
-        Object.keys(part).length === 0
-      ) return [];
-      return [[key, withoutEmpty(part)]];
-    }),
-  );
-}
-
-const PARTS: ReadonlySet<string> = new Set([
-  "aggregates",
-  "people",
-  "policies",
-  "readModels",
-  "systems",
-  "contexts",
-  "events",
-  "commands",
-  "queries",
-]);

@@ -75,7 +75,7 @@ function contexts(model: Model): string[] {
   );
   return [
     "## Contexts",
-    table(["context", "holds", ""], rows),
+    table(["context", "holds", "remarks"], rows),
     relations.join("\n"),
   ];
 }
@@ -88,6 +88,7 @@ function aggregate(model: Model, board: Board, name: string): string[] {
     code(note.name),
     fields(note.fields),
     linked(board, "from", note.id, "leads to"),
+    linked(board, "from", note.id, "sends"),
     (spec.commands?.[note.name]?.rejects ?? []).map(code).join(", "),
     linked(board, "to", note.id, "gives", "sends"),
     prose(note.text),
@@ -109,11 +110,19 @@ function aggregate(model: Model, board: Board, name: string): string[] {
     `## ${prose(name)}`,
     paragraph(spec.text),
     table(
-      ["command", "input", "leads to", "refused as", "given by", ""],
+      [
+        "command",
+        "input",
+        "leads to",
+        "sends",
+        "refused as",
+        "given by",
+        "remarks",
+      ],
       commands,
     ),
-    table(["event", "data", "taken note of by", "order", ""], events),
-    table(["query", "answers", "asked by", ""], queries),
+    table(["event", "data", "taken note of by", "order", "remarks"], events),
+    table(["query", "answers", "asked by", "remarks"], queries),
     ...(model.specifications ?? []).filter(({ of }) => of === name)
       .map(specification),
   ];

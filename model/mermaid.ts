@@ -161,7 +161,11 @@ class Frames {
   }
 
   command({ note, causes, effects }: Step): void {
-    const sources = causes.map((cause) =>
+    // A command may come from a person or a processor; one that another command
+    // sends is drawn without its source.
+    const sources = causes.filter(({ kind }) => kind !== "command").map((
+      cause,
+    ) =>
       cause.kind === "policy"
         ? this.#last.get(cause.id)
         : this.add(cause.kind === "person" ? "ui" : "pcr", cause)

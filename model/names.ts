@@ -149,7 +149,8 @@ export interface References<M> {
       readonly commands?: {
         readonly [C in CommandName<M, A>]: Command<
           EventName<M, A>,
-          NamesIn<M, "people">
+          NamesIn<M, "people">,
+          CommandRef<M>
         >;
       };
       readonly queries?: {

@@ -17,6 +17,28 @@ export interface Observation {
   readonly events: readonly Example[];
   /** The reason it was refused for, where it was. */
   readonly rejected?: string;
+  /** The commands it sent to other actors; none where it is left out. */
+  readonly sends?: readonly Sending[];
+}
+
+/** A command that was sent to another actor. */
+export interface Sending {
+  /** Which one, such as `account.deposit`. */
+  readonly to: string;
+  /** The actor's key. */
+  readonly key: string;
+  /** Its input. */
+  readonly data?: unknown;
+}
+
+/** What a policy did when it ran once. */
+export interface PolicyObservation {
+  /** The policy's name. */
+  readonly policy: string;
+  /** The event, such as `account.Withdrawn`. */
+  readonly on: string;
+  /** The commands it sent. */
+  readonly sends: readonly Sending[];
 }
 
 /**

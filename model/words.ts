@@ -36,6 +36,7 @@ export interface DomainEvent<Name extends string = string> {
 export interface Command<
   EventName extends string = string,
   Issuer extends string = string,
+  CommandRef extends string = string,
 > {
   /** For people. */
   readonly text?: string;
@@ -43,6 +44,8 @@ export interface Command<
   readonly fields?: Fields;
   /** The events of its aggregate that it leads to. */
   readonly emits?: readonly EventName[];
+  /** The commands it sends to other aggregates. */
+  readonly sends?: readonly CommandRef[];
   /** The reasons for which it is refused. */
   readonly rejects?: readonly string[];
   /** The people who give it. */

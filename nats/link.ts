@@ -20,7 +20,7 @@ import { encodeHeaders, type HeaderRecord } from "./headers.ts";
 export interface RequestOptions {
   /** Headers; given as bytes they are sent as they are. */
   readonly headers?: HeaderRecord | Uint8Array;
-  /** Milliseconds until it gives up; it may take 25 more. */
+  /** Milliseconds until it gives up; it may take 25 more, and between answers 50. */
   readonly timeout: number;
   /** Ends it early, rejecting with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -40,6 +40,8 @@ interface Pending {
   readonly signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
   deadline: number;
+  /** Whether an answer has come since the last sweep; there are more to come. */
+  heard: boolean;
 }
 
 /** A connection with requests that never hang. Closing it leaves the connection open. */
@@ -66,7 +68,7 @@ export class Link implements AsyncDisposable {
     this.connection = connection;
     this.#clock = options.clock ?? systemClock;
     this.#connected = !connection.isClosed();
-    this.#inbox = createInbox(inboxPrefixOf(connection));
+    this.#inbox = this.newInbox();
     const subscription = connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, msg) => this.#receive(error, msg),
     });
@@ -82,6 +84,11 @@ export class Link implements AsyncDisposable {
   /** Largest message, headers included, that the server takes. */
   get maxPayload(): number {
     return this.connection.info?.max_payload ?? 1_048_576;
+  }
+
+  /** Subject for answers that nobody else has, under the prefix this user may use. */
+  newInbox(): string {
+    return createInbox(inboxPrefixOf(this.connection));
   }
 
   /** Calls back at each change between up and down; returns how to stop that. */
@@ -204,7 +211,8 @@ export class Link implements AsyncDisposable {
       if (this.#end(pending)) pending.done(msg);
       return;
     }
-    pending.deadline = this.#clock.monotonic() + pending.timeout;
+    // The sweep moves the deadline: to ask for the time at each answer is dear.
+    pending.heard = true;
     try {
       if (onReply(msg)) this.#end(pending);
     } catch (thrown) {
@@ -242,6 +250,7 @@ export class Link implements AsyncDisposable {
       signal,
       onAbort: undefined,
       deadline,
+      heard: false,
     };
     if (signal !== undefined) {
       pending.onAbort = () => this.#fail(pending, signal.reason);
@@ -362,7 +371,10 @@ export class Link implements AsyncDisposable {
       this.#lastSweep = now;
       if (!stalled) {
         for (const pending of [...this.#pending.values()]) {
-          if (pending.deadline <= now) {
+          if (pending.heard) {
+            pending.heard = false;
+            pending.deadline = now + pending.timeout;
+          } else if (pending.deadline <= now) {
             this.#fail(pending, new Fault("timeout", pending.subject, true));
           }
         }

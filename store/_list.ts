@@ -3,7 +3,6 @@
  * message: the stream's own subject listing was seen to hold appends up for a
  * quarter of a second at 400,000 subjects.
  */
-import { createInbox } from "@nats-io/nats-core";
 import {
   addressOfTokens,
   CommitHeader,
@@ -18,7 +17,7 @@ export async function* listActors(
   context: Context,
   type: string | undefined,
   deadline: () => Deadline,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<readonly string[], void, undefined> {
   const { bulk, eventStream, subjects } = context;
   const filter = type === undefined
     ? subjects.allEvents
@@ -42,7 +41,7 @@ export async function* listActors(
           position = listed.sequence;
           const again = listed.trail.some((sequence) => holds(told, sequence));
           told.push(position);
-          if (!again) yield idOf(listed.subject);
+          if (!again) yield [idOf(listed.subject)];
         }
       }
       if (position < target) context.stats.staleReads++;
@@ -117,9 +116,7 @@ function pull(
   const subject = `${bulk.prefix}.CONSUMER.MSG.NEXT.${eventStream}.${consumer}`;
   return new Promise((resolve, reject) => {
     const page: Listed[] = [];
-    const prefix = (link.connection as { options?: { inboxPrefix?: string } })
-      .options?.inboxPrefix;
-    const inbox = createInbox(prefix);
+    const inbox = link.newInbox();
     const end = (settle: () => void) => {
       cancel();
       stop();

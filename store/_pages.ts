@@ -1,6 +1,8 @@
 /**
  * Pages of a stream: commits of a filter, forward and backward, from whichever
- * replica answers, at most one page ahead of the consumer.
+ * replica answers, at most one page ahead of the consumer. They are handed on a
+ * page at a time: to pass a commit through several generators costs more than to
+ * decode it.
  */
 import { CorruptLogError, parseEventSubject } from "../event/mod.ts";
 import { Deadline } from "../nats/mod.ts";
@@ -21,16 +23,16 @@ interface Entry {
   readonly error?: unknown;
 }
 
-/** Commits of a filter, oldest first. There is a match at `to`, or behind it. */
+/** Commits of a filter by pages, oldest first. There is a match at `to`, or behind it. */
 export async function* pages(
   context: Context,
   filter: string,
   from: number,
   to: number,
   plan: ReadPlan,
-): AsyncGenerator<StoredCommit> {
-  for await (const entry of entries(context, filter, from, to, plan)) {
-    yield commitOf(entry);
+): AsyncGenerator<readonly StoredCommit[]> {
+  for await (const page of entryPages(context, filter, from, to, plan)) {
+    yield* readable(page);
   }
 }
 
@@ -41,21 +43,25 @@ export async function* actorPages(
   from: number,
   to: number,
   plan: ReadPlan,
-): AsyncGenerator<ActorCommit> {
-  for await (const entry of entries(context, filter, from, to, plan)) {
-    if (entry.commit === undefined) continue;
-    const { address } = parseEventSubject(entry.subject);
-    yield { ...entry.commit, actorId: address.id };
+): AsyncGenerator<readonly ActorCommit[]> {
+  for await (const page of entryPages(context, filter, from, to, plan)) {
+    const commits: ActorCommit[] = [];
+    for (const { commit, subject } of page) {
+      if (commit === undefined) continue;
+      const { address } = parseEventSubject(subject);
+      commits.push({ ...commit, actorId: address.id });
+    }
+    yield commits;
   }
 }
 
-async function* entries(
+async function* entryPages(
   context: Context,
   filter: string,
   from: number,
   to: number,
   plan: ReadPlan,
-): AsyncGenerator<Entry> {
+): AsyncGenerator<readonly Entry[]> {
   if (from > to) return;
   let ahead = fetchPage(context, filter, from, PAGE, plan);
   try {
@@ -67,10 +73,7 @@ async function* entries(
         ahead = fetchPage(context, filter, last + 1, PAGE, plan);
         ahead.catch(() => {}); // awaited only if the consumer comes back for it
       }
-      for (const entry of page) {
-        if (entry.sequence > to) return;
-        yield entry;
-      }
+      yield page.filter(({ sequence }) => sequence <= to);
       if (!more) return;
     }
   } finally {
@@ -79,7 +82,7 @@ async function* entries(
 }
 
 /**
- * Commits of a filter, newest first. The server reads forward only, so windows
+ * Commits of a filter by windows, newest first. The server reads forward only, so windows
  * of sequences are read forward and handed out backward; they grow where the
  * filter matches little. There is a match at `last`.
  */
@@ -90,7 +93,7 @@ export async function* windowsBack(
   to: number,
   last: number,
   plan: ReadPlan,
-): AsyncGenerator<StoredCommit> {
+): AsyncGenerator<readonly StoredCommit[]> {
   for (let high = Math.min(to, last), width = WINDOW; high >= floor;) {
     const low = Math.max(floor, high - width + 1);
     const found: Entry[] = [];
@@ -108,7 +111,7 @@ export async function* windowsBack(
       width = WINDOW; // denser than it looked: no more than a window in memory
       continue;
     }
-    for (const entry of found.reverse()) yield commitOf(entry);
+    yield* readable(found.reverse());
     high = low - 1;
     if (found.length < WINDOW / 8) width = Math.min(width * 4, 1 << 22);
   }
@@ -156,9 +159,19 @@ async function fetchPage(
   return page;
 }
 
-function commitOf({ commit, error }: Entry): StoredCommit {
-  if (commit === undefined) throw error;
-  return commit;
+/** The commits of entries; one that cannot be read is told behind those before it. */
+function* readable(
+  entries: readonly Entry[],
+): Generator<readonly StoredCommit[]> {
+  const commits: StoredCommit[] = [];
+  for (const { commit, error } of entries) {
+    if (commit === undefined) {
+      if (commits.length > 0) yield commits;
+      throw error;
+    }
+    commits.push(commit);
+  }
+  if (commits.length > 0) yield commits;
 }
 
 /** Messages a page. */

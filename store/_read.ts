@@ -19,26 +19,32 @@ import { fetchDeadline, pages, windowsBack } from "./_pages.ts";
 import type { ReadPlan } from "./_rules.ts";
 import type { StoredCommit } from "./types.ts";
 
-/** Reads events as planned. */
+/** Reads events as planned, some at a time: as many as have come together. */
 export async function* readEvents(
   context: Context,
   plan: ReadPlan,
-): AsyncGenerator<StoredEvent, void, undefined> {
+): AsyncGenerator<readonly StoredEvent[], void, undefined> {
   let left = plan.limit;
   if (left <= 0 || plan.from > plan.to) return;
   const { address } = plan;
   const ofActor = address !== undefined;
-  const commits = ofActor
+  const batches = ofActor
     ? commitsOfActor(context, address, plan)
     : commitsOfFilter(context, plan);
-  for await (const { events } of commits) {
-    for (const event of plan.backward ? events.toReversed() : events) {
-      if (ofActor && (event.version < plan.from || event.version > plan.to)) {
-        continue;
+  for await (const commits of batches) {
+    const wanted: StoredEvent[] = [];
+    for (const { events } of commits) {
+      for (const event of plan.backward ? events.toReversed() : events) {
+        if (left === 0) break;
+        if (ofActor && (event.version < plan.from || event.version > plan.to)) {
+          continue;
+        }
+        wanted.push(event);
+        left--;
       }
-      yield event;
-      if (--left === 0) return;
     }
+    if (wanted.length > 0) yield wanted;
+    if (left === 0) return;
   }
 }
 
@@ -46,21 +52,23 @@ export async function* readEvents(
 export async function* readCommits(
   context: Context,
   plan: ReadPlan,
-): AsyncGenerator<StoredCommit, void, undefined> {
+): AsyncGenerator<Commits, void, undefined> {
   const address = plan.address!;
   const tail = await readTail(context, address, fetchDeadline(context, plan));
   if (tail.commit === undefined) return;
   const all = { ...plan, from: -1 };
-  for await (const commit of back(context, address, tail.commit, all)) {
-    yield withoutTrail(commit);
+  for await (const commits of back(context, address, tail.commit, all)) {
+    yield commits.map(withoutTrail);
   }
 }
+
+type Commits = readonly StoredCommit[];
 
 async function* commitsOfActor(
   context: Context,
   address: ActorAddress,
   plan: ReadPlan,
-): AsyncGenerator<StoredCommit> {
+): AsyncGenerator<Commits> {
   const tail = await readTail(context, address, fetchDeadline(context, plan));
   const target = tail.commit;
   if (target === undefined || target.version < plan.from) return;
@@ -70,10 +78,10 @@ async function* commitsOfActor(
   }
   if (plan.from > 1 && target.version - plan.from < NEAR) {
     const newest: StoredCommit[] = [];
-    for await (const commit of back(context, address, target, plan)) {
-      newest.push(commit);
+    for await (const commits of back(context, address, target, plan)) {
+      newest.push(...commits);
     }
-    yield* newest.reverse();
+    yield newest.reverse();
     return;
   }
   if (
@@ -85,22 +93,25 @@ async function* commitsOfActor(
       {},
       fetchDeadline(context, plan),
     );
-    yield* loaded.commits;
+    yield loaded.commits;
     return;
   }
   let version = 0;
   const subject = context.subjects.event(address);
   for await (
-    const commit of pages(context, subject, 1, target.sequence, plan)
+    const commits of pages(context, subject, 1, target.sequence, plan)
   ) {
-    if (commit.version !== version + commit.events.length) {
-      throw missing(
-        address,
-        version + 1,
-      );
+    const wanted: StoredCommit[] = [];
+    let isMissing = false;
+    for (const commit of commits) {
+      if (version >= plan.to) break;
+      isMissing = commit.version !== version + commit.events.length;
+      if (isMissing) break;
+      version = commit.version;
+      if (version >= plan.from) wanted.push(commit);
     }
-    version = commit.version;
-    if (version >= plan.from) yield commit;
+    if (wanted.length > 0) yield wanted;
+    if (isMissing) throw missing(address, version + 1);
     if (version >= plan.to) return;
   }
   if (version < target.version) throw missing(address, version + 1);
@@ -116,7 +127,7 @@ async function* back(
   address: ActorAddress,
   target: TrailedCommit,
   plan: ReadPlan,
-): AsyncGenerator<StoredCommit> {
+): AsyncGenerator<Commits> {
   const subject = context.subjects.event(address);
   const all = plan.from < 0;
   const byTrail = !all || isSpread({ version: 0, sequence: 0 }, target);
@@ -124,22 +135,31 @@ async function* back(
   let before = target.sequence;
   let count = 0;
   let isFirst = false;
-  const check = (commit: StoredCommit) => {
-    if (commit.version !== version) throw missing(address, version);
-    version -= commit.events.length;
-    before = commit.sequence - 1;
-    return commit;
+  const checked = function* (commits: Commits): Generator<Commits> {
+    const found: StoredCommit[] = [];
+    for (const commit of commits) {
+      if (commit.version !== version) {
+        if (found.length > 0) yield found;
+        throw missing(address, version);
+      }
+      version -= commit.events.length;
+      before = commit.sequence - 1;
+      found.push(commit);
+      if (version < plan.from) break;
+    }
+    yield found;
   };
-  for await (const commit of backByTrail(context, address, target, plan)) {
-    yield check(commit);
-    isFirst = commit.trail.length === 0;
+  for await (const commits of backByTrail(context, address, target, plan)) {
+    yield* checked(commits);
+    isFirst = commits.at(-1)!.trail.length === 0;
     if (version < plan.from || isFirst) break;
-    if (!byTrail && ++count === NEAR) break;
+    count += commits.length;
+    if (!byTrail && count >= NEAR) break;
   }
   if (version < plan.from || (version === 0 && (isFirst || !all))) return;
   const rest = windowsBack(context, subject, 1, before, target.sequence, plan);
-  for await (const commit of rest) {
-    yield check(commit);
+  for await (const commits of rest) {
+    yield* checked(commits);
     if (version < plan.from) return;
   }
   if (version > 0) throw missing(address, version);
@@ -151,13 +171,11 @@ async function* backByTrail(
   address: ActorAddress,
   target: TrailedCommit,
   plan: ReadPlan,
-): AsyncGenerator<TrailedCommit> {
+): AsyncGenerator<readonly TrailedCommit[]> {
   let { version } = target;
   for (let window: readonly TrailedCommit[] = [target];;) {
-    for (const commit of window) {
-      version -= commit.events.length;
-      yield commit;
-    }
+    for (const commit of window) version -= commit.events.length;
+    yield window;
     const deadline = fetchDeadline(context, plan);
     const found = await Promise.all(
       window.at(-1)!.trail.slice(0, TRAIL_LENGTH).map((sequence) =>
@@ -177,7 +195,7 @@ async function* backByTrail(
 async function* commitsOfFilter(
   context: Context,
   plan: ReadPlan,
-): AsyncGenerator<StoredCommit> {
+): AsyncGenerator<Commits> {
   const { bulk, eventStream, subjects } = context;
   const filter = plan.type === undefined
     ? subjects.allEvents

@@ -265,9 +265,15 @@ export class JetStreamEventStore
   ): Promise<StoredEvent[]> {
     const { id } = parseActorId(actorId);
     const from = checkFromVersion(fromVersion);
+    const plan = checkRead({ ...options, actorId: id, from });
     const events: StoredEvent[] = [];
-    for await (const event of this.read({ ...options, actorId: id, from })) {
-      events.push(event);
+    const batches = this.#batches(
+      `Cannot read "${id}"`,
+      options,
+      () => readEvents(this.#context, plan),
+    );
+    for await (const batch of batches) {
+      for (const event of batch) events.push(event);
     }
     return events;
   }
@@ -571,8 +577,8 @@ export class JetStreamEventStore
         timeout: deadline.attempt(deadline.timeout),
         ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
       });
-      for await (const event of readEvents(this.#context, plan)) {
-        newer.push(event);
+      for await (const events of readEvents(this.#context, plan)) {
+        newer.push(...events);
       }
     }
     return conflict(expected, tail, newer);
@@ -603,13 +609,27 @@ export class JetStreamEventStore
   async *#iterate<T>(
     action: string,
     options: CallOptions,
-    start: () => AsyncGenerator<T, void, undefined>,
+    start: () => AsyncGenerator<readonly T[], void, undefined>,
   ): AsyncGenerator<T, void, undefined> {
+    for await (const batch of this.#batches(action, options, start)) {
+      for (const item of batch) {
+        yield item;
+        this.#assertOpen(action);
+        options.signal?.throwIfAborted();
+      }
+    }
+  }
+
+  async *#batches<T>(
+    action: string,
+    options: CallOptions,
+    start: () => AsyncGenerator<readonly T[], void, undefined>,
+  ): AsyncGenerator<readonly T[], void, undefined> {
     this.#assertOpen(action);
     options.signal?.throwIfAborted();
     try {
-      for await (const item of start()) {
-        yield item;
+      for await (const batch of start()) {
+        yield batch;
         this.#assertOpen(action);
         options.signal?.throwIfAborted();
       }
@@ -632,7 +652,7 @@ async function* commitsOf(
   context: Context,
   filter: string,
   { from, signal, timeout }: CommitsOptions,
-): AsyncGenerator<ActorCommit, void, undefined> {
+): AsyncGenerator<readonly ActorCommit[], void, undefined> {
   const { bulk, clock, eventStream } = context;
   const deadline = new Deadline(clock, timeout ?? 10_000, signal);
   const last = await bulk.last(eventStream, filter, deadline);

@@ -5,12 +5,15 @@
  */
 import { assertJson, parseActorId, Rejected } from "../event/mod.ts";
 import type { AnyActor } from "../actor/mod.ts";
-import type { Example } from "../model/mod.ts";
+import type { Example, Sending } from "../model/mod.ts";
+import { Sendings } from "./_sendings.ts";
 
 /** What became of a command. */
 export interface Outcome {
   /** The events it led to. */
   readonly events: readonly Example[];
+  /** The commands it sent to other actors. */
+  readonly sends: readonly Sending[];
   /** Why it was refused, where it was. */
   readonly rejected?: string;
   /** What went wrong, where it neither decided nor refused. */
@@ -88,7 +91,8 @@ export class BareActor {
       );
     }
     const input = asRead(data, `the input of "${type}"`);
-    const context = this.#context(type);
+    const sendings = new Sendings();
+    const context = this.#context(type, sendings);
     const before = { state: this.#state, events: this.#events.length };
     try {
       const decided = await handler(this.#state, input, context);
@@ -99,13 +103,16 @@ export class BareActor {
         }
         this.happen(event as Example);
       }
-      return { events: this.#events.slice(before.events) };
+      return {
+        events: this.#events.slice(before.events),
+        sends: sendings.sent,
+      };
     } catch (error) {
       this.#state = before.state;
       this.#events.length = before.events;
       return error instanceof Rejected
-        ? { events: [], rejected: error.reason }
-        : { events: [], failed: textOf(error) };
+        ? { events: [], sends: [], rejected: error.reason }
+        : { events: [], sends: [], failed: textOf(error) };
     }
   }
 
@@ -121,7 +128,11 @@ export class BareActor {
         }`,
       );
     }
-    const answer = await handler(this.#state, undefined, this.#context(query));
+    const answer = await handler(
+      this.#state,
+      undefined,
+      this.#context(query, new Sendings()),
+    );
     return asRead(answer, `the answer of "${query}"`);
   }
 
@@ -132,7 +143,7 @@ export class BareActor {
     return again.state;
   }
 
-  #context(name: string): unknown {
+  #context(name: string, { send }: Sendings): unknown {
     const { type } = this.#definition;
     const { actorId = `${type}-1`, now, context } = this.#options;
     const commandId = `command-${++this.#commands}`;
@@ -145,6 +156,7 @@ export class BareActor {
       causationId: undefined,
       now: new Date((now?.getTime() ?? NOON) + (this.#commands - 1) * 1000),
       signal: NEVER,
+      send,
       actor: () => {
         throw new Error(
           `"${name}" of "${actorId}" calls another actor: give one as \`actor\` in \`context\``,

@@ -4,7 +4,7 @@
  */
 import { AssertionError } from "node:assert";
 import { isDeepStrictEqual } from "node:util";
-import type { AnyActor, StateOf } from "../actor/mod.ts";
+import type { ActorDefinition, AnyActor, StateOf } from "../actor/mod.ts";
 import { InvalidArgumentError } from "../event/mod.ts";
 import type { Example } from "../model/mod.ts";
 import { BareActor, type Outcome } from "./_bare_actor.ts";
@@ -26,10 +26,25 @@ export interface StoryLine {
   readonly rejected?: string;
 }
 
+/** What makes the inputs of an actor's commands; those without one are not given. */
+export type InputMakers<Definition> = Definition extends
+  ActorDefinition<infer Shape> ? {
+    readonly [Name in keyof Shape["commands"] & string]?: (
+      chance: Chance,
+    ) => Shape["commands"][Name];
+  }
+  : AnyInputMakers;
+
+/** What makes the inputs of any actor's commands. */
+export type AnyInputMakers = Readonly<
+  Record<string, (chance: Chance) => unknown>
+>;
+
 /** What is tried, and what has to hold. */
-export interface InvariantOptions<State> extends SpecificationOptions {
+export interface InvariantOptions<State, Makers = AnyInputMakers>
+  extends SpecificationOptions {
   /** For each command that is given, what makes its input. */
-  readonly commands: Readonly<Record<string, (chance: Chance) => unknown>>;
+  readonly commands: Makers;
   /**
    * What has to hold behind every command, by name: `false` or a throw is a
    * breach. Two hold without being named: no command fails otherwise than by
@@ -98,11 +113,12 @@ export interface InvariantReport {
  */
 export async function checkInvariants<Definition extends AnyActor>(
   definition: Definition,
-  options: InvariantOptions<StateOf<Definition>>,
+  options: InvariantOptions<StateOf<Definition>, InputMakers<Definition>>,
 ): Promise<InvariantReport> {
   const { runs = 100, steps = 30 } = options;
+  const makers = options.commands as AnyInputMakers;
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
-  const names = Object.keys(options.commands);
+  const names = Object.keys(makers);
   for (const name of names) {
     if (definition.commandHandlers.has(name)) continue;
     throw new InvalidArgumentError(
@@ -123,7 +139,7 @@ export async function checkInvariants<Definition extends AnyActor>(
   const decided: Record<string, number> = {};
   const rejected: Record<string, number> = {};
   for (let run = 0; run < runs; run++) {
-    const plan = planOf(names, options.commands, steps, seed + run);
+    const plan = planOf(names, makers, steps, seed + run);
     const told = await trial.run(plan);
     for (const line of told.story) {
       const counts = line.rejected === undefined ? decided : rejected;
@@ -141,7 +157,7 @@ export async function checkInvariants<Definition extends AnyActor>(
       for (let attempt = 0; attempt < SHORTER_TRIES; attempt++) {
         const shorter = planOf(
           names,
-          options.commands,
+          makers,
           length,
           seed + run + attempt + 1,
         );
@@ -184,7 +200,7 @@ interface Told {
 
 function planOf(
   names: readonly string[],
-  makers: InvariantOptions<never>["commands"],
+  makers: AnyInputMakers,
   steps: number,
   seed: number,
 ): Planned[] {

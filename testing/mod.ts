@@ -28,6 +28,7 @@ export * from "./conforms.ts";
 export * from "./invariants.ts";
 export * from "./memory_buses.ts";
 export * from "./memory_stores.ts";
+export * from "./observe_policies.ts";
 export * from "./specification.ts";
 export * from "./store_contract.ts";
 

@@ -15,6 +15,7 @@ import type {
   Model,
   ModelSpecification,
   Observation,
+  Sending,
 } from "../model/mod.ts";
 import { BareActor, type BareOptions, type Outcome } from "./_bare_actor.ts";
 import { diffLines, linesOf } from "./_diff.ts";
@@ -58,6 +59,8 @@ export interface ShapeSpecification<Shape extends ActorShape> {
   readonly then:
     | readonly EventOf<Shape["events"]>[]
     | { readonly rejected: string };
+  /** The commands sent to other actors, in order; not looked at where it is left out. */
+  readonly sends?: readonly Sending[];
   /** What queries answer behind it; those that are not named are not asked. */
   readonly answers?: AnswersOf<Shape["queries"]>;
 }
@@ -72,6 +75,8 @@ export interface AnySpecification {
   readonly when: Example;
   /** What happens then: the events, in order, or the reason of a rejection. */
   readonly then: readonly Example[] | { readonly rejected: string };
+  /** The commands sent to other actors, in order; not looked at where it is left out. */
+  readonly sends?: readonly Sending[];
   /** What queries answer behind it; those that are not named are not asked. */
   readonly answers?: Readonly<Record<string, unknown>>;
 }
@@ -126,7 +131,11 @@ export async function specify<Definition extends AnyActor>(
     answers[query] = await actor.ask(query);
   }
   const expected = expectation(spec);
-  const got = { ...outcome, answers };
+  const got = {
+    ...outcome,
+    sends: spec.sends === undefined ? [] : outcome.sends,
+    answers,
+  };
   if (isDeepStrictEqual(comparable(expected), comparable(got))) {
     return observation;
   }
@@ -221,23 +230,26 @@ async function run(
   const actor = new BareActor(definition, options);
   for (const event of given) actor.happen(event);
   const outcome = await actor.give(when);
-  const { events, rejected } = outcome;
+  const { events, rejected, sends } = outcome;
   const observation: Observation = {
     of: definition.type,
     given,
     when,
     events,
     ...(rejected === undefined ? {} : { rejected }),
+    ...(sends.length === 0 ? {} : { sends }),
   };
   return { actor, outcome, observation };
 }
 
 type Then = Outcome & { readonly answers: Readonly<Record<string, unknown>> };
 
-function expectation({ then, answers = {} }: AnySpecification): Then {
+function expectation(
+  { then, sends = [], answers = {} }: AnySpecification,
+): Then {
   return "rejected" in then
-    ? { events: [], rejected: then.rejected, answers }
-    : { events: then, answers };
+    ? { events: [], sends, rejected: then.rejected, answers }
+    : { events: then, sends, answers };
 }
 
 function comparable(then: Then): unknown {
@@ -250,11 +262,16 @@ function comparable(then: Then): unknown {
   };
 }
 
-function linesOfThen({ events, rejected, failed, answers }: Then): string[] {
+function linesOfThen(
+  { events, sends, rejected, failed, answers }: Then,
+): string[] {
   const lines = events.flatMap(({ type, data }) => linesOf(type, data));
   if (rejected !== undefined) lines.push(`rejected: ${rejected}`);
   if (failed !== undefined) lines.push(`failed: ${failed}`);
   if (lines.length === 0) lines.push("nothing");
+  for (const { to, key, data } of sends) {
+    lines.push(...linesOf(`sends ${to} to ${JSON.stringify(key)}`, data));
+  }
   for (const [query, answer] of Object.entries(answers)) {
     lines.push(...linesOf(`${query}?`, answer ?? null));
   }

@@ -6,6 +6,7 @@ import {
   type LoadedActor,
   StoreUnavailableError,
 } from "@flowmade/aether";
+import { headers } from "@nats-io/nats-core";
 import { Account, gate } from "./_account.ts";
 import { codeOf, HeldStore, hosted, settled } from "./_hosted.ts";
 import { natsWorld, worlds } from "./_worlds.ts";
@@ -68,6 +69,30 @@ describe("a linear query from elsewhere", () => {
     ]);
     assert.equal(await ada.balance(), 1);
     assert.equal(await ada.balance(undefined, { consistency: "linear" }), 5);
+  });
+
+  it("says so in a header of a plain client", async () => {
+    await using world = await natsWorld();
+    const { aether, connection } = await world.startOn();
+    await aether.actor(Account, "ada").deposit({ amount: 1 });
+    await aether.store.append("account-ada", [
+      { eventType: "Deposited", data: { amount: 4 } },
+    ]);
+    const ask = async (consistency: string) => {
+      const said = headers();
+      said.set("Aether-Consistency", consistency);
+      const subject = `aether.ask.${world.namespace}.account.ada.balance`;
+      return (await connection.request(subject, "", {
+        headers: said,
+        timeout: 5_000,
+      })).json();
+    };
+    assert.deepEqual(await ask("owner"), { ok: { value: 1 } });
+    assert.deepEqual(await ask("linear"), { ok: { value: 5 } });
+    assert.equal(
+      (await ask("strong") as { code: string }).code,
+      "invalid_argument",
+    );
   });
 });
 

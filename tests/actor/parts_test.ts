@@ -1,9 +1,9 @@
 /** The small parts on their own. */
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { ReplyTooLargeError, systemClock } from "@flowmade/aether";
+import { frozenJson, ReplyTooLargeError, systemClock } from "@flowmade/aether";
 import { Deadlines, type Timed } from "../../actor/_deadlines.ts";
-import { freezeDeep, frozenCopy } from "../../actor/_json.ts";
+import { freezeDeep } from "../../actor/_json.ts";
 import { CommandMemory } from "../../actor/_memory.ts";
 import { decodeReply, encodeAnswer, encodeError } from "../../actor/_wire.ts";
 import { HeldClock } from "./_held_clock.ts";
@@ -134,7 +134,7 @@ describe("replies", () => {
 describe("freezing", () => {
   it("copies JSON and freezes all of it", () => {
     const value = { a: [{ b: 1 }], c: null };
-    const copy = frozenCopy(value) as typeof value;
+    const copy = frozenJson(value, "value", "Cannot copy") as typeof value;
     assert.deepEqual(copy, value);
     assert.ok(Object.isFrozen(copy.a[0]) && !Object.isFrozen(value.a[0]));
   });

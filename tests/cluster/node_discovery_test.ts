@@ -135,6 +135,11 @@ describe("NodeDiscovery", () => {
       assert.notEqual(a.run, run);
       assert.equal(await b.isGone("a", run, 0), true);
       assert.equal(await b.isGone("a", a.run, 0), false);
+      // What is said of another life may be out of the past.
+      const { revision } = (await b.list())[0]!;
+      assert.equal(await b.isGone("a", run, revision - 1), true);
+      assert.equal(await b.isGone("a", run, revision + 1), false);
+      assert.equal(await b.evict({ node: "a", run }, revision + 1), false);
     },
   );
 

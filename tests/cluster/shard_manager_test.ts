@@ -136,7 +136,7 @@ describe("ShardManager", () => {
 
 describe("ShardMap", () => {
   it("comes back from what it wrote", () => {
-    const a = { node: "a", run: "r1", generation: 3, fence: 3 };
+    const a = { node: "a", run: "r1", generation: 3, fence: 2 };
     const b = { node: "b", run: "r2", generation: 1, fence: 0 };
     const map = ShardMap.empty(FAMILY).with(
       new Map([[0, a], [1, b], [255, a]]),
@@ -148,7 +148,8 @@ describe("ShardMap", () => {
       assert.deepEqual(back.at(shard), map.at(shard));
     }
     assert.deepEqual(back.runs, new Map([["r1", "a"], ["r2", "b"]]));
-    assert.deepEqual(back.at(0), a);
+    assert.deepEqual(back.owner(0), { ...a, seized: true });
+    assert.equal(back.owner(1)!.seized, false);
     assert.equal(back.owner(2), undefined);
     assert.equal(back.nodes.filter((node) => node === "a").length, 2);
     // A full map of 50 nodes is small.
@@ -158,7 +159,7 @@ describe("ShardMap", () => {
           node: `node-${shard % 50}`,
           run: ulid(),
           generation: 1_000,
-          fence: 0,
+          fence: 7,
         }]),
       ),
     );

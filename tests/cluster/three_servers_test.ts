@@ -185,7 +185,6 @@ class Races {
         node: `n${i}`,
         run: ulid(),
         ttl: 600_000,
-        stands: i === 0,
       })
     );
   }

@@ -4,6 +4,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import {
   assertJson,
+  frozenJson,
   InvalidArgumentError,
   MAX_DEPTH,
   MAX_KEYS,
@@ -495,6 +496,37 @@ function isPlain(value: unknown): boolean {
   return Object.getPrototypeOf(value) === wanted &&
     Object.values(value).every(isPlain);
 }
+
+describe("frozenJson()", () => {
+  const copyOf = (value: unknown) => frozenJson(value, "value", "Cannot copy");
+
+  it("copies all that JSON holds, frozen all the way down", LONG, () => {
+    const assertFrozen = (value: unknown) => {
+      if (typeof value !== "object" || value === null) return;
+      assert.ok(Object.isFrozen(value));
+      Object.values(value).forEach(assertFrozen);
+    };
+    holds(json, (value) => {
+      const copy = copyOf(value);
+      assert.deepEqual(copy, value);
+      if (typeof value === "object" && value !== null) {
+        assert.notEqual(copy, value);
+        assertFrozen(copy);
+        assert.equal(copyOf(copy), copy); // known by now
+        assertJson(copy, "value", "Cannot take");
+        // Only as it is: what is around it is looked through as ever.
+        assert.throws(() => assertJson([copy, NaN], "value", "Cannot take"));
+      }
+    });
+  });
+
+  it("refuses what assertJson refuses", () => {
+    for (const [what, make] of BAD) {
+      assert.throws(() => copyOf(make()), InvalidArgumentError, what);
+      assert.throws(() => copyOf([make()]), InvalidArgumentError, what);
+    }
+  });
+});
 
 /** The same value with the plain objects and arrays of this realm. */
 function rehome(value: unknown): unknown {

@@ -44,7 +44,7 @@ export const everything = defineModel({
           emits: ["Deposited"],
           by: ["clerk"],
         },
-        close: { emits: ["Closed", "Seized"] },
+        close: { emits: ["Closed", "Seized"], sends: ["end.finish"] },
       },
       queries: { balance: { fields: { balance: "number" }, by: ["clerk"] } },
     },

@@ -45,6 +45,7 @@ describe("boardOf()", () => {
       "account.balance is shown to person:clerk",
       "account.close leads to account.Closed",
       "account.close leads to account.Seized",
+      "account.close sends end.finish",
       "account.deposit leads to account.Deposited",
       "account.open leads to account.Opened",
       "end.finish leads to end.Ended",

@@ -136,6 +136,28 @@ describe("toAsyncApi()", () => {
     assert.deepEqual(validator(batch.payload)(two.json), []);
   });
 
+  it("says what the model says, and nothing where it says nothing", () => {
+    const { channels, components } = asJson(
+      toAsyncApi(booking, { namespace: "hotel" }),
+    );
+    assert.equal(
+      channels.room.description,
+      "One room, and who has which night.",
+    );
+    assert.equal(
+      components.messages["room.Refused"].summary,
+      "Somebody else has one of the nights.",
+    );
+    assert.equal("summary" in components.messages["room.Held"], false);
+    assert.equal("summary" in components.messages["room.hold.request"], false);
+    assert.equal(
+      components.messages["room.nights.request"].summary,
+      "Who has which night.",
+    );
+    const reply = JSON.stringify(components.messages["booking.checkIn.reply"]);
+    assert.match(reply, /details\.reason says why: not_confirmed/);
+  });
+
   it("refuses what is no namespace", () => {
     assert.throws(() => toAsyncApi(booking, { namespace: "a b" }), /namespace/);
   });
@@ -224,6 +246,20 @@ describe("toEventModeling()", () => {
     assert(problems(document).length >= 2);
   });
 
+  it("names contexts, aggregates and people where they are", () => {
+    const { slices } = toEventModeling(booking);
+    const hold = slices.find(({ id }) => id === "slice room.hold");
+    assert.equal(hold?.context, "inventory");
+    assert.deepEqual(hold?.aggregates, ["room"]);
+    assert.equal("actors" in hold!, false);
+    const cancel = slices.find(({ id }) => id === "slice booking.cancel");
+    assert.deepEqual(cancel?.actors?.map(({ name }) => name), [
+      "guest",
+      "reception",
+    ]);
+    assert.deepEqual(slices.map(({ index }) => index), [...slices.keys()]);
+  });
+
   it("gives every element that is linked to an id of its own", () => {
     const { slices } = toEventModeling(everything);
     const elements = slices.flatMap((slice) => [
@@ -282,6 +318,23 @@ describe("fromEventModeling()", () => {
       const once = back(model);
       assert.deepEqual(back(once), once);
     }
+  });
+
+  it("takes names that every object has for names like any other", () => {
+    const model: Model = {
+      name: "odd",
+      aggregates: {
+        constructor: {
+          events: { valueOf: {} },
+          commands: {
+            toString: { emits: ["valueOf"], by: ["hasOwnProperty"] },
+          },
+        },
+      },
+      people: { hasOwnProperty: {} },
+      policies: { isPrototypeOf: { on: ["constructor.valueOf"] } },
+    };
+    assert.deepEqual(back(model), model);
   });
 
   it("reads titles as names, and what has no links by what stands together", () => {

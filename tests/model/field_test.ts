@@ -146,6 +146,17 @@ describe("fieldsOfExamples()", () => {
 });
 
 describe("schemaOfFields()", () => {
+  it("requires nothing where all may be absent", () => {
+    assert.deepEqual(schemaOfFields({ a: "string?" }), {
+      type: "object",
+      properties: { a: { type: "string" } },
+    });
+    assert.deepEqual(schemaOfFields(undefined), {
+      type: "object",
+      properties: {},
+    });
+  });
+
   it("describes every type", () => {
     assert.deepEqual(
       schemaOfFields({

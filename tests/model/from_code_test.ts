@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { defineActor, Rejected } from "../../mod.ts";
-import { observe } from "../../testing/mod.ts";
+import { observe, observePolicies } from "../../testing/mod.ts";
 import {
   assertModel,
   differencesFrom,
@@ -142,6 +142,42 @@ describe("modelOf()", () => {
     });
   });
 
+  it("adds what commands and policies were seen to send", async () => {
+    interface Sends {
+      send(type: string, key: string): { ring(data: unknown): void };
+    }
+    const Till = defineActor("till", { state: () => 0, events: {} }).commands({
+      open(_s, _c: unknown, ctx) {
+        (ctx as unknown as Sends).send("bell", "1").ring({ times: 2 });
+        return [];
+      },
+    });
+    const Ring: PolicyLike = {
+      name: "Ring",
+      on: {
+        account: {
+          Withdrawn: (event: { actorId: string }, ctx: Sends) =>
+            ctx.send("bell", event.actorId).ring({}),
+        },
+      },
+    };
+    const model = modelOf([Account, Till, Ring], { name: "bank" }, [
+      ...await observe([Till], [{ of: "till", when: { type: "open" } }]),
+      ...await observePolicies([Ring], [
+        { policy: "Ring", of: "account", type: "Withdrawn" },
+      ]),
+    ]);
+    assert.deepEqual(model.aggregates!["till"]!.commands, {
+      open: { sends: ["bell.ring"] },
+    });
+    assert.deepEqual(model.policies!["Ring"], {
+      on: ["account.Withdrawn"],
+      sends: ["bell.ring"],
+    });
+    // It lives elsewhere, and is known by what is sent to it.
+    assert.deepEqual(model.aggregates!["bell"], { commands: { ring: {} } });
+  });
+
   it("refuses to be told otherwise than the code is", () => {
     const told: Model = {
       name: "bank",
@@ -161,6 +197,14 @@ describe("modelOf()", () => {
     assert.throws(
       () => modelOf([Account, wrong], { name: "bank" }),
       /"account" has no event "Opened"/,
+    );
+  });
+
+  it("refuses a policy that sends what its actor does not take", () => {
+    const wrong = { name: "Greet", on: {}, sends: ["account.open"] };
+    assert.throws(
+      () => modelOf([Account, wrong], { name: "bank" }),
+      /"account" has no command "open"/,
     );
   });
 });
@@ -209,6 +253,17 @@ describe("assertModel()", () => {
     assert.throws(
       () => assertModel(model, [Account, Alarm, Statement]),
       /the model has no event of account "Withdrawn"/,
+    );
+  });
+
+  it("finds nothing in what every object has", () => {
+    const Odd = defineActor("constructor", { state: () => 0, events: {} });
+    assert.deepEqual(modelOf([Odd], { name: "x", aggregates: {} }).aggregates, {
+      constructor: { events: {}, commands: {}, queries: {} },
+    });
+    assert.throws(
+      () => assertModel({ name: "x", aggregates: {} }, [Odd]),
+      /the model has no aggregate "constructor"/,
     );
   });
 

@@ -125,6 +125,15 @@ describe("toSvg()", () => {
     assert(!lanes(everything).includes("account"));
   });
 
+  it("says whose a note is where its lane does not", () => {
+    const head = (model: Model, title: string) =>
+      notesOf(toSvg(model)).notes.find((note) => note.title.startsWith(title))!
+        .texts[0]!.text.replace(/^\d+ +/, "");
+    assert.equal(head(everything, "event end.Ended"), "event of end");
+    assert.equal(head(booking, "event room.Held"), "event");
+    assert.equal(head(booking, "query room.nights"), "query of room");
+  });
+
   it("is legible with a thousand notes", () => {
     const started = performance.now();
     const svg = toSvg(bigModel(1000));

@@ -203,9 +203,20 @@ describe("checkInvariants()", () => {
     });
   });
 
+  it("takes the inputs that the commands take", async () => {
+    await checkInvariants(account(() => true), {
+      // @ts-expect-error: an amount is a number
+      commands: { deposit: () => ({ amount: "1" }) },
+      runs: 0,
+    });
+  });
+
   it("refuses commands that are not there, and none at all", async () => {
     await assert.rejects(
-      checkInvariants(account(() => true), { commands: { shout: () => 1 } }),
+      checkInvariants(account(() => true), {
+        // @ts-expect-error: there is no such command
+        commands: { shout: () => 1 },
+      }),
       /no such command: known are deposit/,
     );
     await assert.rejects(

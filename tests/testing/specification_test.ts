@@ -6,6 +6,7 @@ import {
   checkSpecifications,
   type Conforms,
   observe,
+  observePolicies,
   specify,
 } from "../../testing/mod.ts";
 import { Booking, Room } from "../../examples/booking/actors.ts";
@@ -213,6 +214,51 @@ describe("specify()", () => {
     }, { actorId: "account-ada", now: new Date("2026-05-01T00:00:00Z") });
   });
 
+  it("writes down what is sent to other actors, and compares it where it is told", async () => {
+    interface Sends {
+      send(to: { type: string }, key: string): {
+        grow(data: { by: number }): void;
+        shrink(): void;
+      };
+    }
+    const Sender = defineActor("sender", {
+      state: () => 0,
+      events: { Done: (s) => s },
+    }).commands({
+      async do(_s, _c: unknown, ctx) {
+        const { send } = ctx as unknown as Sends;
+        send(Other, "x").grow({ by: 1 });
+        (await send(Other, "y")).shrink();
+        return { type: "Done" };
+      },
+    });
+    const when = { type: "do", data: undefined } as const;
+    const then = [{ type: "Done" }] as const;
+    await specify(Sender, { when, then });
+    const observed = await specify(Sender, {
+      when,
+      then,
+      sends: [
+        { to: "other.grow", key: "x", data: { by: 1 } },
+        { to: "other.shrink", key: "y" },
+      ],
+    });
+    assert.equal(observed.sends?.length, 2);
+    const message = await failureOf(specify(Sender, {
+      when,
+      then,
+      sends: [{ to: "other.grow", key: "x", data: { by: 2 } }],
+    }));
+    assert(
+      message.includes(`
+    Done
+  - sends other.grow to "x" {"by":2}
+  + sends other.grow to "x" {"by":1}
+  + sends other.shrink to "y"`),
+      message,
+    );
+  });
+
   it("asks for an actor to call, and takes one", async () => {
     const other = {
       when: { type: "other", data: { key: "x" } },
@@ -313,6 +359,49 @@ describe("observe()", () => {
     await assert.rejects(
       observe([Account], [{ of: "till", when: { type: "x" } }]),
       /"till"/,
+    );
+  });
+});
+
+describe("observePolicies()", () => {
+  const Ring = {
+    name: "Ring",
+    on: {
+      account: {
+        Closed: (event: { data: { loud: boolean } }, ctx: Ringing) =>
+          event.data.loud ? ctx.bell() : undefined,
+      },
+    },
+  };
+  interface Ringing {
+    bell(): void;
+  }
+
+  it("shows the event, and gives the handler what it is told to", async () => {
+    let rung = 0;
+    const context = { bell: () => void rung++ };
+    const scene = { policy: "Ring", of: "account", type: "Closed" };
+    const seen = await observePolicies([Ring], [
+      { ...scene, data: { loud: true } },
+      { ...scene, data: { loud: false } },
+    ], { context });
+    assert.equal(rung, 1);
+    assert.deepEqual(
+      seen,
+      Array(2).fill({
+        policy: "Ring",
+        on: "account.Closed",
+        sends: [],
+      }),
+    );
+  });
+
+  it("refuses a policy or an event that is not there", async () => {
+    const scene = { policy: "Ring", of: "account", type: "Opened" };
+    await assert.rejects(observePolicies([], [scene]), /"Ring".*not among/);
+    await assert.rejects(
+      observePolicies([Ring], [scene]),
+      /does not react to "account\.Opened"/,
     );
   });
 });

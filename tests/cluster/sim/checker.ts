@@ -46,7 +46,7 @@ export class Checker implements OwnerWatch, ClientWatch {
   readonly #writers = new Map<number, string>();
   #epoch = 0;
   #lastTaken = 0;
-  #nodes = 0;
+  #severalSince = Infinity;
   #map: ShardMap;
   readonly #given: Given[][] = Array.from({ length: 256 }, () => []);
   /** When a generation of a shard was first asked for. */
@@ -101,7 +101,12 @@ export class Checker implements OwnerWatch, ClientWatch {
       }`,
     );
     if (key.startsWith("ctl.")) this.#controlled(key, epoch, by);
-    if (key === "ctl.nodes") this.#nodes = (value as unknown[]).length;
+    if (key === "ctl.nodes") {
+      const isSeveral = (value as unknown[]).length >= 3;
+      this.#severalSince = isSeveral
+        ? Math.min(this.#severalSince, this.#world.scheduler.now)
+        : Infinity;
+    }
     if (key === "leader") this.#leaderStored(message, by, before, removes);
     if (key.startsWith("nodes.") && removes) this.#removed(key, by, before);
     if (key === `ctl.shards.${this.#family}`) this.#mapStored(value, by);
@@ -174,9 +179,10 @@ export class Checker implements OwnerWatch, ClientWatch {
 
   /** A healthy node is given up by nobody, where there is a third one to ask. */
   #assertIll(process: SimProcess | undefined, by: SimProcess, what: string) {
-    if (process === undefined || !process.alive || this.#nodes < 3) return;
+    if (process === undefined || !process.alive) return;
     const { cuts, noise, scheduler } = this.#world;
-    const isHealthy = !process.isFrozen &&
+    const isHealthy = scheduler.now - this.#severalSince > SEVERAL &&
+      !process.isFrozen &&
       scheduler.now - process.disturbedAt > ILL &&
       scheduler.now > process.sickUntil && noise.loss < 0.1 &&
       ![...cuts].some((cut) => cut.split(">").includes(process.node));
@@ -432,5 +438,7 @@ function leaseOf(
 }
 
 const SHARDS = new Map<string, number>();
+/** Milliseconds that one who was asked when there were two may take to judge. */
+const SEVERAL = 5_000;
 /** Milliseconds after a disturbance in which a node may be taken for dead. */
 const ILL = 15_000;

@@ -35,6 +35,8 @@ export interface ClientOptions {
   readonly actors: number;
   /** Milliseconds between two calls of one client, about. */
   readonly every: number;
+  /** How many of ten calls change something. */
+  readonly changes: number;
 }
 
 /** Clients in a process that looks on. */
@@ -97,7 +99,11 @@ export class Clients {
         Math.floor(this.#actors.length * dice.next() ** 2)
       ]!;
       const of10 = dice.int(10);
-      const kind = of10 < 6 ? "command" : of10 < 8 ? "query" : "rejection";
+      const kind = of10 < this.#options.changes
+        ? "command"
+        : dice.chance(0.5)
+        ? "query"
+        : "rejection";
       const call: Call = {
         id: `c${this.calls.length}`,
         actor,
@@ -117,7 +123,8 @@ export class Clients {
 
   async #call({ actor, id, kind, shard }: Call): Promise<Reply> {
     const { clock } = this.#process;
-    const until = clock.monotonic() + DEADLINE;
+    const isImpatient = this.#world.dice.chance(0.2);
+    const until = clock.monotonic() + (isImpatient ? SHORT : DEADLINE);
     for (let attempt = 1;; attempt++) {
       const left = until - clock.monotonic();
       if (left <= 0) return { kind: "unknown", version: 0 };
@@ -173,3 +180,5 @@ export function topicOf(run: string): string {
 
 /** Milliseconds a call may take. */
 const DEADLINE = 10_000;
+/** Milliseconds after which some give up. */
+const SHORT = 800;

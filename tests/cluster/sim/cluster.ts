@@ -21,6 +21,8 @@ export interface SimClusterOptions {
   readonly ttl: number;
   /** How likely a node is connected to two servers. */
   readonly doubles: number;
+  /** How likely a node from the third on hosts nothing; it may lead all the same. */
+  readonly idlers: number;
   /** The class to run, as there are versions with a fault built in. */
   readonly manager?: typeof ClusterManager;
   /** Whether owners fence; they do. */
@@ -38,6 +40,7 @@ export class SimCluster {
   readonly running: SimNode[] = [];
   /** Nodes that were ended and are to come back. */
   awaited = 0;
+  readonly #idlers = new Set<string>();
   readonly #log: SimEventLog;
   readonly #checker: Checker;
   readonly #options: SimClusterOptions;
@@ -61,6 +64,9 @@ export class SimCluster {
   add(): void {
     const name = String.fromCharCode(97 + this.names.length);
     this.names.push(name);
+    const { dice } = this.world;
+    const isIdle = this.names.length > 2 && dice.chance(this.#options.idlers);
+    if (isIdle) this.#idlers.add(name);
     this.#start(name);
   }
 
@@ -129,8 +135,10 @@ export class SimCluster {
         return `${node} has no record`;
       }
     }
-    const byRun = new Map(this.running.map((it) => [it.manager.run, it]));
-    const loads = new Map(this.running.map(({ node }) => [node, 0]));
+
+    const hosts = this.running.filter(({ node }) => !this.#idlers.has(node));
+    const byRun = new Map(hosts.map((it) => [it.manager.run, it]));
+    const loads = new Map(hosts.map(({ node }) => [node, 0]));
     for (let shard = 0; shard < 256; shard++) {
       const { generation, node, run } = map.at(shard);
       const owner = byRun.get(run);
@@ -171,7 +179,7 @@ export class SimCluster {
     owner.fences = this.#options.fences ?? true;
     const manager: ClusterManager = new Manager(ports, node, {
       cluster: "sim",
-      hosts: [TYPE],
+      hosts: this.#idlers.has(node) ? [] : [TYPE],
       ttl: this.#options.ttl,
       release: (shard) => owner.release(shard),
       log: ({ level, message, node: _node, ...facts }) => {

@@ -63,13 +63,19 @@ export class SimEventLog {
     timeout: number,
   ): Promise<AppendAnswer> {
     const { dice, noise, scheduler } = this.#world;
-    return process.expect(commit.actor, timeout, (settle, fail) => {
-      this.#world.request(process, fail, () => {
-        const answer = this.#apply(process, commit);
-        if (dice.chance(noise.lostAcks)) return;
-        scheduler.after(this.#world.delay(), () => settle(answer));
-      });
-    });
+    const answered = process.expect<AppendAnswer>(
+      commit.actor,
+      timeout,
+      (settle, fail) => {
+        this.#world.request(process, fail, () => {
+          const answer = this.#apply(process, commit);
+          if (dice.chance(noise.lostAcks)) return;
+          scheduler.after(this.#world.delay(), () => settle(answer));
+        });
+      },
+    );
+    this.#world.onSent(process, `append.${commit.actor}`);
+    return answered;
   }
 
   /** All commits of an actor, from the log's leader. */

@@ -98,6 +98,7 @@ const KINDS = {
   freezeInMapWrite: trap("ctl."),
   freezeInRenewal: trap("leader"),
   freezeInRecord: trap("nodes."),
+  freezeInAppend: trap("append."),
   /** No packet passes between a node and NATS. */
   isolate: (_cluster, { ms }, process) => process?.isolate(ms),
   /** Hears no answers: it takes all others for frozen. */
@@ -133,9 +134,9 @@ const KINDS = {
     }
   },
   lostAcks: noise({ lostAcks: 0.2, lostRequests: 0.1 }),
-  lateRequests: noise({ late: 0.1, slow: 0.1 }),
+  lateRequests: noise({ late: 0.1, slow: 0.05 }),
   lossy: noise({ loss: 0.04, duplicates: 0.1, lostNotes: 0.3 }),
-  slow: noise({ latency: 20, slow: 0.2 }),
+  slow: noise({ latency: 8, slow: 0.1 }),
   /** Leaves in an orderly way, and comes back. */
   stop: (cluster, { ms }, process) => {
     if (process !== undefined) cluster.stop(process, ms);

@@ -26,12 +26,16 @@ export interface Scenario {
   readonly servers: 1 | 3;
   /** How likely a node is connected to two servers. */
   readonly doubles: number;
+  /** How likely a node hosts nothing. */
+  readonly idlers: number;
   /** Whether a connection comes back to the same server only. */
   readonly isSticky: boolean;
   readonly ttl: number;
   readonly faults: readonly Fault[];
   /** Milliseconds between two calls of one of the clients. */
   readonly every: number;
+  /** How many of ten calls change something. */
+  readonly changes: number;
   /** Whether nothing but orderly things happen: then no call fails. */
   readonly isOrderly: boolean;
 }
@@ -39,6 +43,8 @@ export interface Scenario {
 /** How a scenario is run. */
 export interface RunOptions {
   readonly manager?: typeof ClusterManager;
+  /** Whether the control log stores control writes whatever they expect. */
+  readonly isLax?: boolean;
   readonly fences?: boolean;
   /** Lines of the trace to keep. */
   readonly lines?: number;
@@ -71,9 +77,11 @@ export function scenarioOf(
     servers,
     doubles: servers === 3 ? dice.pick([0, 0.5, 1]) : 0,
     isSticky: dice.chance(0.4),
+    idlers: dice.pick([0, 0, 0.4]),
     ttl: dice.pick([3_000, 6_000, 15_000]),
     faults: allowed.length === 0 ? [] : faultsOf(dice, allowed, isOrderly),
-    every: dice.pick([150, 400]),
+    every: dice.pick([200, 600]),
+    changes: dice.pick([2, 6]),
     isOrderly,
   };
 }
@@ -83,21 +91,24 @@ export async function runScenario(
   scenario: Scenario,
   options: RunOptions = {},
 ): Promise<Outcome> {
-  const { doubles, faults, nodes, servers, ttl } = scenario;
+  const { doubles, faults, idlers, nodes, servers, ttl } = scenario;
   const world = new SimWorld(scenario.seed, servers, options.lines);
   world.isSticky = scenario.isSticky;
+  world.control.isLax = options.isLax ?? false;
   const log = new SimEventLog(world);
   const checker = new Checker(world, log, ttl);
   const cluster = new SimCluster(world, log, checker, {
     nodes,
     ttl,
     doubles,
+    idlers,
     ...options,
   });
   const clients = new Clients(world, world.start("client", [0]), checker, {
     clients: 2,
     actors: 8,
     every: scenario.every,
+    changes: scenario.changes,
   });
   const unhandled = (error: unknown) =>
     checker.fail("no rejection is left unhandled", String(error));

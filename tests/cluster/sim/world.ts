@@ -248,8 +248,8 @@ export class SimWorld {
     });
   }
 
-  /** A process has just sent a write. */
-  onControlSent(process: SimProcess, key: string): void {
+  /** A process has just sent a write to a log. */
+  onSent(process: SimProcess, key: string): void {
     this.#traps.get(process)?.(key);
   }
 }
