@@ -97,8 +97,8 @@ export class Relay {
   readonly #lanes = new Map<string, Lane>();
   /** By `type/shard`. */
   readonly #sweeps = new Map<string, Sweep>();
-  /** Lowest sequences that hold the mark. */
-  readonly #holds = new Set<{ readonly from: number }>();
+  /** Lowest sequences that hold the mark, and of which shard, where it is one. */
+  readonly #holds = new Set<{ readonly from: number; readonly key?: string }>();
   readonly #covers: string[] = [];
   readonly #onIdle = new Set<() => void>();
   #backlog = 0;
@@ -155,12 +155,13 @@ export class Relay {
     const { behind, commitId, effects, version } = commit;
     const address = parseActorId(behind.actorId);
     // What is stored from now on is stored behind all that is known to be.
-    const hold = { from: this.#seen + 1 };
+    const hold = { from: this.#seen + 1, key: keyOf(address) };
     this.#holds.add(hold);
     this.#backlog += effects.length;
     const over = () => {
       this.#backlog -= effects.length;
       this.#holds.delete(hold);
+      this.#notify();
     };
     return {
       stored: (sequence) => {
@@ -272,9 +273,10 @@ export class Relay {
   async release(place: InboxPlace): Promise<void> {
     const key = keyOf(place);
     await this.#sweeps.get(key)?.done;
-    while (
-      [...this.#lanes.keys()].some((id) => keyOf(parseActorId(id)) === key)
-    ) await this.#idle();
+    const isBusy = () =>
+      [...this.#holds].some((hold) => hold.key === key) ||
+      [...this.#lanes.keys()].some((id) => keyOf(parseActorId(id)) === key);
+    while (isBusy()) await this.#idle();
   }
 
   /** Waits until nothing is left to be done, at most `grace` ms. */
@@ -573,6 +575,7 @@ export class Relay {
   }
 
   #notify(): void {
+    if (this.#onIdle.size === 0) return;
     const waiting = [...this.#onIdle];
     this.#onIdle.clear();
     for (const resolve of waiting) resolve();
