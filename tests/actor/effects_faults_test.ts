@@ -105,6 +105,32 @@ describe("between a commit and what it promises, in memory", () => {
   });
 });
 
+describe("an inbox that takes nothing", () => {
+  it("has commands refused, once so much is promised that they must not add to it", async () => {
+    const store = new InMemoryEventStore({ namespace: "behind" });
+    const gate = shut(store);
+    await using aether = await Aether.start({
+      namespace: "behind",
+      actors,
+      store,
+    });
+    const ada = aether.actor(Purse, "ada");
+    const texts = Array.from({ length: 200 }, (_, i) => `${i}`);
+    for (let i = 0; i < 50; i++) await ada.tell({ to: "bob", texts });
+    const code = "overloaded";
+    await assert.rejects(ada.tell({ to: "bob", texts }), { code });
+    await assert.rejects(aether.actor(Purse, "cyd").put({ coins: 1 }), {
+      code,
+    });
+    assert.deepEqual(await ada.log(), []); // queries are answered
+    gate.open();
+    await eventually(() => aether.stats().effects.waiting < 10_000);
+    await aether.actor(Purse, "eve").tell({ to: "cyd", texts: ["last"] });
+    const cyd = aether.actor(Purse, "cyd");
+    await eventually(async () => (await cyd.log()).length === 1);
+  });
+});
+
 /** What waits in the inbox of a store in memory. */
 async function inboxOf(store: InMemoryEventStore) {
   return (await store.inbox.places(1)).places;
