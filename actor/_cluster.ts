@@ -182,6 +182,7 @@ export class Cluster implements Elsewhere {
     const seized = new Map<string, HeldShard[]>();
     const before = this.#assigned;
     const assigned = new Set<string>();
+    const anew: HeldShard[] = [];
     let isMore = false;
     for (const held of this.placement.assigned()) {
       const { generation, late, shard, type } = held;
@@ -189,7 +190,11 @@ export class Cluster implements Elsewhere {
       assigned.add(key);
       if (before.has(key)) continue;
       isMore = true;
-      if (late === undefined) continue;
+      if (late === undefined) {
+        // In this map nobody ever had it: but it may have taken another's place.
+        if (generation === 1) anew.push(held);
+        continue;
+      }
       const together = seized.get(late.join());
       if (together === undefined) seized.set(late.join(), [held]);
       else together.push(held);
@@ -197,6 +202,10 @@ export class Cluster implements Elsewhere {
     this.#assigned = assigned;
     for (const places of seized.values()) {
       effects.relay.sweep(places, places[0]!.late!).catch(() => {});
+    }
+    if (anew.length > 0) {
+      const live = new Set(this.manager.nodes().map(({ run }) => run));
+      effects.relay.sweepAnew(anew, (run) => live.has(run)).catch(() => {});
     }
     if (isMore) effects.look();
   }

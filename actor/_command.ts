@@ -29,6 +29,7 @@ import {
   CorruptLogError,
   type RememberedCommand,
   StoreUnavailableError,
+  type Timer,
   VersionConflictError,
 } from "../event/mod.ts";
 import type { AppendResult, EventStore } from "../store/mod.ts";
@@ -186,13 +187,20 @@ export class CommandRunner {
     const known = job.known ?? this.#replica.answered(call.commandId);
     if (known !== undefined) return this.#answerAgain(job, known);
     const mustLookBack = this.#mustLookBack(job);
+    const mustConfirm = !job.isNew && !isDue(job, this.#timers);
     if (this.#group !== undefined || this.mustWrite) {
-      if (mustLookBack || isAsync(job.handler)) return this.#commit();
+      const mustRead = mustLookBack || mustConfirm;
+      if (mustRead || isAsync(job.handler)) return this.#commit();
     }
     this.#mailbox.take();
-    if (mustLookBack) this.#lookBack(job);
+    if (mustConfirm) this.#confirm(job);
+    else if (mustLookBack) this.#lookBack(job);
     else if (job.running !== undefined) this.#waitForRun(job, job.running);
     else this.#decide(job);
+  }
+
+  get #timers(): ReadonlyMap<string, Timer> | undefined {
+    return (this.#group ?? this.#replica).timers;
   }
 
   #decide(job: Job): void {
@@ -472,6 +480,30 @@ export class CommandRunner {
     return isDurable(job)
       ? !this.#replica.wouldRemember(commandId)
       : this.#replica.isOlderThanMemory(commandId);
+  }
+
+  /**
+   * Its timer is not live, as far as is known here. But an alarm that is dropped
+   * does not ring again: another owner may have set it. The end of the log tells.
+   */
+  async #confirm(job: Job): Promise<void> {
+    this.#deciding = job;
+    job.watch();
+    let broken: unknown;
+    try {
+      await this.#replica.catchUp();
+    } catch (error) {
+      this.#owner.onStale();
+      broken = this.#owner.onBroken(error);
+    }
+    if (this.#deciding !== job) return; // given up
+    this.#deciding = undefined;
+    if (broken !== undefined) this.#refuse(job, broken);
+    else {
+      job.isNew = true;
+      this.#mailbox.putBack([job]);
+    }
+    this.#owner.onFree(1);
   }
 
   /** Looks for a command in the log, and for those that wait with the same question. */

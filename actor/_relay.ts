@@ -97,8 +97,8 @@ export class Relay {
   readonly #lanes = new Map<string, Lane>();
   /** By `type/shard`. */
   readonly #sweeps = new Map<string, Sweep>();
-  /** Lowest sequences that hold the mark. */
-  readonly #holds = new Set<{ readonly from: number }>();
+  /** Lowest sequences that hold the mark, and of which shard, where it is one. */
+  readonly #holds = new Set<{ readonly from: number; readonly key?: string }>();
   readonly #covers: string[] = [];
   readonly #onIdle = new Set<() => void>();
   #backlog = 0;
@@ -155,12 +155,13 @@ export class Relay {
     const { behind, commitId, effects, version } = commit;
     const address = parseActorId(behind.actorId);
     // What is stored from now on is stored behind all that is known to be.
-    const hold = { from: this.#seen + 1 };
+    const hold = { from: this.#seen + 1, key: keyOf(address) };
     this.#holds.add(hold);
     this.#backlog += effects.length;
     const over = () => {
       this.#backlog -= effects.length;
       this.#holds.delete(hold);
+      this.#notify();
     };
     return {
       stored: (sequence) => {
@@ -222,6 +223,24 @@ export class Relay {
   }
 
   /**
+   * As {@link Relay.sweep}, for shards of which nobody knows who had them: where the
+   * cluster's bucket is another one than it was. Of all who left something undone.
+   *
+   * @param isLive Whether a life of a node is one of those that run now.
+   */
+  async sweepAnew(
+    places: readonly InboxPlace[],
+    isLive: (run: string) => boolean,
+  ): Promise<void> {
+    const { outbox, store: { inbox } } = this.#options;
+    const marks = await outbox.untilDone("the marks", () => inbox.marks());
+    const late = [...marks.keys()].filter((run) =>
+      run !== this.#run && !isLive(run)
+    );
+    if (late.length > 0) await this.sweep(places, late);
+  }
+
+  /**
    * Carries out what anybody who runs no more may have left undone, where there is
    * nobody else: before anything else happens.
    */
@@ -254,9 +273,10 @@ export class Relay {
   async release(place: InboxPlace): Promise<void> {
     const key = keyOf(place);
     await this.#sweeps.get(key)?.done;
-    while (
-      [...this.#lanes.keys()].some((id) => keyOf(parseActorId(id)) === key)
-    ) await this.#idle();
+    const isBusy = () =>
+      [...this.#holds].some((hold) => hold.key === key) ||
+      [...this.#lanes.keys()].some((id) => keyOf(parseActorId(id)) === key);
+    while (isBusy()) await this.#idle();
   }
 
   /** Waits until nothing is left to be done, at most `grace` ms. */
@@ -555,6 +575,7 @@ export class Relay {
   }
 
   #notify(): void {
+    if (this.#onIdle.size === 0) return;
     const waiting = [...this.#onIdle];
     this.#onIdle.clear();
     for (const resolve of waiting) resolve();

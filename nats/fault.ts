@@ -117,7 +117,9 @@ export const ApiCode = {
   duplicateInFlight: 10158,
   /** No message found. */
   noMessage: 10037,
-  /** A message was not deleted, as where there is none. */
+  /** No message of that sequence to be deleted. */
+  noSuchSequence: 10043,
+  /** A message was not deleted. */
   messageNotDeleted: 10057,
   /** No such stream. */
   streamNotFound: 10059,

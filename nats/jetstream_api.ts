@@ -241,7 +241,7 @@ export class JetStreamApi {
       `STREAM.MSG.DELETE.${stream}`,
       body,
       deadline,
-      [ApiCode.noMessage, ApiCode.messageNotDeleted],
+      [ApiCode.noSuchSequence, ApiCode.messageNotDeleted],
     );
     if (answer !== undefined) return;
     // Not deleted: as it is not there, or for another reason?

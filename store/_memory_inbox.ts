@@ -28,6 +28,8 @@ export class InboxContent {
   sequence = 0;
   /** Commands by sequence, rising. */
   readonly commands: Map<number, InboxCommand> = new Map();
+  /** The same by type and shard. */
+  readonly places: Map<string, Map<number, InboxCommand>> = new Map();
   /** By actor and id. */
   readonly alarms: Map<string, { command: DurableCommand; at: number }> =
     new Map();
@@ -90,10 +92,9 @@ export class MemoryInbox implements Inbox {
   ): Promise<InboxPage> {
     this.#assertOpen();
     const commands: InboxCommand[] = [];
-    for (const command of this.#content.commands.values()) {
+    const here = this.#content.places.get(keyOf(place));
+    for (const command of here?.values() ?? []) {
       if (command.sequence < from) continue;
-      const { shard, type } = parseActorId(command.actorId);
-      if (type !== place.type || shard !== place.shard) continue;
       if (actorId !== undefined && command.actorId !== actorId) continue;
       if (commands.length === limit) {
         return {
@@ -110,8 +111,14 @@ export class MemoryInbox implements Inbox {
   }
 
   remove(sequence: number): Promise<void> {
-    const { commands, parked } = this.#content;
-    commands.delete(sequence);
+    const { commands, parked, places } = this.#content;
+    const command = commands.get(sequence);
+    if (command !== undefined) {
+      commands.delete(sequence);
+      const key = keyOf(parseActorId(command.actorId));
+      places.get(key)?.delete(sequence);
+      return Promise.resolve();
+    }
     for (const [key, found] of parked) {
       if (found.sequence === sequence) parked.delete(key);
     }
@@ -123,13 +130,14 @@ export class MemoryInbox implements Inbox {
     { readonly places: readonly InboxPlace[]; readonly next: undefined }
   > {
     this.#assertOpen();
-    const places = new Map<string, InboxPlace>();
-    for (const { actorId, sequence } of this.#content.commands.values()) {
-      if (sequence < from) continue;
-      const { shard, type } = parseActorId(actorId);
-      places.set(`${type} ${shard}`, { type, shard });
+    const places: InboxPlace[] = [];
+    for (const commands of this.#content.places.values()) {
+      const last = [...commands.values()].at(-1);
+      if (last === undefined || last.sequence < from) continue;
+      const { shard, type } = parseActorId(last.actorId);
+      places.push({ type, shard });
     }
-    return { places: [...places.values()], next: undefined };
+    return { places, next: undefined };
   }
 
   onArrival(
@@ -205,10 +213,15 @@ export class MemoryInbox implements Inbox {
   }
 
   #add(command: DurableCommand): void {
-    const { commands, listeners } = this.#content;
+    const { commands, listeners, places } = this.#content;
     const sequence = ++this.#content.sequence;
-    commands.set(sequence, { ...command, sequence });
+    const placed = { ...command, sequence };
     const { shard, type } = parseActorId(command.actorId);
+    commands.set(sequence, placed);
+    const key = keyOf({ type, shard });
+    const here = places.get(key);
+    if (here === undefined) places.set(key, new Map([[sequence, placed]]));
+    else here.set(sequence, placed);
     for (const listener of [...listeners]) listener({ type, shard }, sequence);
   }
 
@@ -243,6 +256,10 @@ export class MemoryInbox implements Inbox {
     if (!this.#closed) return;
     throw new ClosedError("Cannot use an inbox that is closed");
   }
+}
+
+function keyOf({ shard, type }: InboxPlace): string {
+  return `${type}/${shard}`;
 }
 
 // Written and read back, as on a server: nothing is shared with whoever gave it.

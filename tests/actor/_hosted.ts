@@ -70,7 +70,13 @@ export type CallParts =
   & Partial<
     Pick<
       Call,
-      "attempt" | "commandId" | "durable" | "linear" | "signal" | "chain"
+      | "attempt"
+      | "commandId"
+      | "durable"
+      | "linear"
+      | "signal"
+      | "chain"
+      | "timer"
     >
   >
   & { readonly timeout?: number; readonly key?: string };

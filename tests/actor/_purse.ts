@@ -39,6 +39,10 @@ export const Purse = Base.commands({
     { type: "Put", data: { coins: no.input.coins } },
     { type: "Said", data: { text: `${no.by}: ${no.reason}` } },
   ],
+  noted: (_s, no: RejectedSend) => ({
+    type: "Said",
+    data: { text: `${no.by} ${no.command}: ${no.reason}` },
+  }),
   /** Sends, and changes nothing. */
   tell(_s, c: { to: string; texts: readonly string[] }, ctx) {
     for (const text of c.texts) ctx.send(Base, c.to).say(text);

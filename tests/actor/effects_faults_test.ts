@@ -3,9 +3,13 @@ import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import {
   Aether,
+  connect,
   deriveId,
+  effectId,
+  EventBus,
   InMemoryEventStore,
   InMemoryLog,
+  NatsEventBus,
   OutcomeUnknownError,
   ulid,
 } from "@flowmade/aether";
@@ -98,6 +102,32 @@ describe("between a commit and what it promises, in memory", () => {
       await eventually(async () => await bob.coins() === coins);
       assert.equal(await ada.coins(), 5 - coins);
     }
+  });
+});
+
+describe("an inbox that takes nothing", () => {
+  it("has commands refused, once so much is promised that they must not add to it", async () => {
+    const store = new InMemoryEventStore({ namespace: "behind" });
+    const gate = shut(store);
+    await using aether = await Aether.start({
+      namespace: "behind",
+      actors,
+      store,
+    });
+    const ada = aether.actor(Purse, "ada");
+    const texts = Array.from({ length: 200 }, (_, i) => `${i}`);
+    for (let i = 0; i < 50; i++) await ada.tell({ to: "bob", texts });
+    const code = "overloaded";
+    await assert.rejects(ada.tell({ to: "bob", texts }), { code });
+    await assert.rejects(aether.actor(Purse, "cyd").put({ coins: 1 }), {
+      code,
+    });
+    assert.deepEqual(await ada.log(), []); // queries are answered
+    gate.open();
+    await eventually(() => aether.stats().effects.waiting < 10_000);
+    await aether.actor(Purse, "eve").tell({ to: "cyd", texts: ["last"] });
+    const cyd = aether.actor(Purse, "cyd");
+    await eventually(async () => (await cyd.log()).length === 1);
   });
 });
 
@@ -211,5 +241,65 @@ describe("between a commit and what it promises, on NATS", () => {
       timeout: 10_000,
     });
     assert.deepEqual(await ada.log(), ["tea"]);
+  });
+});
+
+describe("notices", () => {
+  it("are on the bus behind the commit that promises them, on NATS", async () => {
+    await using world = await natsWorld();
+    const aether = await world.start({ actors });
+    const connection = await connect({ servers: world.servers });
+    await using bus = new NatsEventBus(connection);
+    const seen = bus.subscribe(world.namespace, { eventTypes: ["Warned"] });
+    await seen.ready;
+    await aether.actor(Purse, "ada").warn("careful");
+    for await (const notice of seen) {
+      assert.equal(notice.actorId, "purse-ada");
+      assert.equal(notice.sequence, undefined);
+      assert.deepEqual(notice.data, { text: "careful" });
+      break;
+    }
+    await bus.close();
+    await connection.close();
+  });
+
+  it("are on the bus beside a log in memory", async () => {
+    const log = new InMemoryLog("notices");
+    const store = new InMemoryEventStore({ namespace: "notices", log });
+    await using bus = new EventBus({ logs: [log] });
+    const seen = bus.subscribe("notices", { eventTypes: ["Warned"] });
+    await using aether = await Aether.start({
+      namespace: "notices",
+      actors,
+      store,
+    });
+    await aether.actor(Purse, "ada").warn("careful");
+    for await (const notice of seen) {
+      const { commits } = await store.load("purse-ada");
+      const { commitId } = commits[0]!;
+      assert.equal(notice.id, effectId(commitId, 0));
+      assert.equal(notice.metadata?.causationId?.length, 26);
+      break;
+    }
+  });
+});
+
+describe("a cluster's bucket that is lost", () => {
+  it("does not take with it what a dead node had promised", async () => {
+    await using world = await natsWorld();
+    const { aether: late, connection } = await world.startOn({
+      actors,
+      nodeId: "late",
+    });
+    const gate = shut(late.store as unknown as { inbox: { put: unknown } });
+    await late.actor(Purse, "ada").put({ coins: 5 });
+    await late.actor(Purse, "ada").pay({ to: "bob", coins: 2 });
+    await connection.close();
+    // Another cluster takes over the namespace, and knows nothing of the one before.
+    const next = await world.start({ actors, cluster: "another-one" });
+    const bob = next.actor(Purse, "bob");
+    await eventually(async () => await bob.coins() === 2);
+    assert.equal(await next.actor(Purse, "ada").coins(), 3);
+    gate.open();
   });
 });

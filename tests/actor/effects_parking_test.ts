@@ -1,7 +1,7 @@
 /** Commands that fail: tried again, then parked with what stands behind them. */
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { type Aether, InMemoryEventStore } from "@flowmade/aether";
+import { type Aether, InMemoryEventStore, ulid } from "@flowmade/aether";
 import { Aether as System } from "@flowmade/aether";
 import { eventually } from "../support/mod.ts";
 import { HeldClock } from "./_held_clock.ts";
@@ -124,6 +124,67 @@ for (const [name, world] of worlds) {
       assert.equal(await aether.parked().replay(), 0);
       assert.equal(await aether.parked().drop({ actorId: `purse-${bob}` }), 1);
       await eventually(async () => (await aether.parked().list()).length === 0);
+    });
+  });
+}
+
+for (const [name, world] of worlds) {
+  describe(`what an operator does with it, ${name}`, () => {
+    it("tells the sender of what is dropped, if it asked", async () => {
+      await using w = await world();
+      const aether = await w.start({ actors, parkAfter: 1 });
+      const { inbox } = aether.store as InMemoryEventStore;
+      const [ada, bob] = [key(), key()];
+      failures.set(`${bob}/x`, 100);
+      await inbox.put({
+        commandId: ulid(),
+        actorId: `purse-${bob}`,
+        command: "sayOrFail",
+        input: "x",
+        source: `purse-${ada}`,
+        onRejected: "noted",
+      });
+      await eventually(async () => (await aether.parked().list()).length === 1);
+      assert.equal(await aether.parked().drop({ source: `purse-${ada}` }), 1);
+      await eventually(async () =>
+        (await aether.actor(Purse, ada).log()).length === 1
+      );
+      assert.deepEqual(await aether.actor(Purse, ada).log(), [
+        `purse-${bob} sayOrFail: dropped`,
+      ]);
+    });
+
+    it("changes nothing of what was done long ago, under the same id", async () => {
+      await using w = await world();
+      const aether = await w.start({ actors });
+      const { inbox } = aether.store as InMemoryEventStore;
+      const bob = key();
+      const command = {
+        commandId: ulid(),
+        actorId: `purse-${bob}`,
+        command: "say",
+        input: "once",
+        source: "test",
+      };
+      await aether.actor(Purse, bob).say("once", command);
+      for (const what of ["replay", "drop"] as const) {
+        await inbox.park({
+          command,
+          because: "failed",
+          reason: "",
+          code: "outcome_unknown",
+          attempts: 10,
+          at: new Date(),
+          order: 1,
+        });
+        assert.equal(await aether.parked()[what](), 1);
+        await eventually(async () =>
+          (await aether.parked().list()).length === 0
+        );
+      }
+      assert.deepEqual(await aether.actor(Purse, bob).log(), ["once"]);
+      const { commits } = await aether.store.load(`purse-${bob}`);
+      assert.equal(commits.length, 1);
     });
   });
 }

@@ -1,16 +1,17 @@
 /** Timers: part of a decision, live until they fire, and harmless when they ring for nothing. */
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { effectId } from "@flowmade/aether/event";
+import { deriveId, effectId } from "@flowmade/aether/event";
 import {
   type DurableCommand,
   InMemoryEventStore,
+  InMemoryLog,
   type TimerRef,
 } from "@flowmade/aether/store";
 import { Aether } from "@flowmade/aether";
 import { eventually } from "../support/mod.ts";
 import { HeldClock } from "./_held_clock.ts";
-import { settled } from "./_hosted.ts";
+import { HeldStore, hosted, settled } from "./_hosted.ts";
 import { failures, Purse } from "./_purse.ts";
 import { worlds } from "./_worlds.ts";
 
@@ -157,6 +158,36 @@ describe("a timer, in memory, on a clock that the test moves", () => {
     assert.deepEqual(await ada.log(), ["hard"]);
     assert.equal(failures.get("ada/hard"), 0);
     await aether.close();
+  });
+});
+
+describe("an alarm that rings at an owner who knows nothing of it", () => {
+  it("is held against the log before it is dropped", async () => {
+    const log = new InMemoryLog("alarms");
+    const store = () => new HeldStore({ namespace: "alarms", log });
+    const parts = { actors: [Purse], shared: log };
+    const late = hosted({ ...parts, store: store() });
+    const owner = hosted({ ...parts, store: store() });
+    assert.deepEqual(await late.ask("log"), []);
+    // Another one owns it now, and has set a timer.
+    await owner.ask("remind", { name: "tea", after: 1, text: "tea" });
+    const { commits } = await owner.store.load("purse-ada");
+    const id = effectId(commits[0]!.commitId, 0);
+    const ring = (id: string) =>
+      late.ask("say", "tea", {
+        commandId: id,
+        durable: true,
+        timer: { name: "tea", id },
+      });
+    // That of a setting there never was comes to nothing, and is stored nowhere.
+    assert.deepEqual(await ring(deriveId(id, "other")), {
+      version: 0,
+      events: [],
+    });
+    assert.equal((await ring(id)).version, 1);
+    assert.deepEqual(await late.ask("log"), ["tea"]);
+    assert.deepEqual((await ring(id)).version, 1); // its answer, again
+    assert.equal((await owner.store.load("purse-ada")).commits.length, 2);
   });
 });
 

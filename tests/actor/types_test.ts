@@ -19,6 +19,14 @@ interface Line {
   readonly count: number;
 }
 
+const Shelf = defineActor("shelf", {
+  state: () => ({ count: 1 }),
+  events: { Taken: (s, _e: { sku: string }) => ({ count: s.count - 1 }) },
+}).commands({
+  take: (_s, c: { sku: string }) => ({ type: "Taken", data: c }),
+  empty: () => [],
+}).queries({ count: (s) => s.count });
+
 const Order = defineActor("order", {
   state: () => ({ lines: [] as readonly Line[], paid: false }),
   events: {
@@ -48,6 +56,27 @@ const Order = defineActor("order", {
     return { type: "LineAdded", data: { sku: "x", count: amount } };
   },
   none: () => [],
+  promises(s, _c: undefined, ctx) {
+    const shelf = ctx.send(Shelf, "a1", { onRejected: "none" });
+    same<ReturnType<typeof shelf.take>, void>(true);
+    shelf.take({ sku: "a" });
+    shelf.empty();
+    ctx.send<typeof Shelf>("shelf", "a1").empty();
+    ctx.schedule("later", { after: 1 }, "pay");
+    ctx.schedule("later", new Date(), "pay", { any: "thing" });
+    ctx.cancel("later");
+    ctx.publish({ type: "Packed", data: s.lines });
+    // @ts-expect-error an input is wanted
+    if (s.paid) shelf.take();
+    // @ts-expect-error no such command
+    if (s.paid) shelf.fill();
+    // @ts-expect-error queries are not sent
+    if (s.paid) shelf.count();
+    // @ts-expect-error not the name of that type
+    if (s.paid) ctx.send<typeof Shelf>("shelv", "a1");
+    // @ts-expect-error a time is wanted
+    if (s.paid) ctx.schedule("later", 5, "pay");
+  },
 });
 
 // Every wrong event is a compile error.
@@ -117,7 +146,7 @@ describe("types", () => {
     assert.equal(typeof wrong, "function");
     await using aether = await Aether.start({
       namespace: "types",
-      actors: [Order],
+      actors: [Order, Shelf],
     });
     const order = aether.actor(Order, "1");
     assert.equal(references(order, aether), 12);
@@ -127,5 +156,6 @@ describe("types", () => {
     if (event?.eventType !== "LineAdded") throw new Error("not narrowed");
     assert.equal(event.data.sku, "a");
     assert.equal(await order.total(), 2);
+    assert.equal((await order.promises()).version, 1);
   });
 });
