@@ -47,6 +47,19 @@
 export * from "./event/mod.ts";
 export * from "./store/mod.ts";
 export * from "./bus/mod.ts";
+export {
+  type AnyProjection,
+  type AnyView,
+  defineProjection,
+  type ManyViews,
+  type OneView,
+  type ProjectionDefinition,
+  type ProjectionSpec,
+  type ProjectionStatus,
+  type Receipt,
+  type ViewDocument,
+  type ViewOf,
+} from "./projection/mod.ts";
 export * from "./cluster/mod.ts";
 export { connect, type Connection, type ConnectOptions } from "./nats/mod.ts";
 export * from "./actor/mod.ts";

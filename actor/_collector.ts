@@ -7,7 +7,6 @@ import {
   checkTimerName,
   type Effect,
   type EffectOrigin,
-  formatActorId,
   frozenJson,
   InvalidArgumentError,
   type Timer,
@@ -15,7 +14,7 @@ import {
 import type { Call } from "./_call.ts";
 import type { AnyActor, TypeName } from "./definition.ts";
 import type { Notice, SendOptions, SendRef } from "./effects.ts";
-import { isCallName } from "./_names.ts";
+import { createSender } from "./_sender.ts";
 
 /** The effects of one decision. */
 export class Collector {
@@ -51,32 +50,14 @@ export class Collector {
     key: string,
     { onRejected }: SendOptions = {},
   ): SendRef<Definition> {
-    const type = typeof target === "string" ? target : target.type;
-    const to = formatActorId(type, key);
     if (onRejected !== undefined) this.#assertOwn(onRejected, "onRejected");
-    const known = typeof target === "string"
-      ? undefined
-      : target.commandHandlers;
-    return new Proxy({}, {
-      get: (_target, name) => {
-        if (typeof name !== "string" || !isCallName(name)) return undefined;
-        return (input?: unknown) => {
-          if (known !== undefined && !known.has(name)) {
-            throw new InvalidArgumentError(
-              `Cannot send "${name}" to "${to}" as "${type}" has no such command`,
-            );
-          }
-          this.#add({
-            kind: "send",
-            to,
-            command: name,
-            ...this.#input(input, `Cannot send "${name}" to "${to}"`),
-            ...(onRejected === undefined ? {} : { onRejected }),
-            ...this.#origin(),
-          });
-        };
-      },
-    }) as SendRef<Definition>;
+    return createSender(target, key, (noted) =>
+      this.#add({
+        kind: "send",
+        ...noted,
+        ...(onRejected === undefined ? {} : { onRejected }),
+        ...this.#origin(),
+      }));
   }
 
   /** Sets a timer. */

@@ -1,7 +1,12 @@
 /** What a system opens when it starts: connections and a store, and what it was given. */
 import type { AetherError } from "../event/mod.ts";
 import { connect, type Connection, type ConnectOptions } from "../nats/mod.ts";
-import { type EventBroadcaster, EventBus, NatsEventBus } from "../bus/mod.ts";
+import {
+  type EventBroadcaster,
+  EventBus,
+  NatsEventBus,
+  type Seats,
+} from "../bus/mod.ts";
 import {
   type EffectStore,
   type EventStore,
@@ -65,7 +70,7 @@ export interface Opened {
   /** The store of the namespace. */
   readonly store: EventStore & Partial<SnapshotStore>;
   /** The bus that shows what is stored there, where the log behind it is known. */
-  readonly bus: EventBroadcaster | undefined;
+  readonly bus: (EventBroadcaster & Seats) | undefined;
 }
 
 /** The store of the namespace, and its bus. */
@@ -77,7 +82,7 @@ export async function storeOf(
 ): Promise<Opened> {
   const { clock, namespace } = own;
   if (connection === undefined) {
-    if (own.store !== undefined) return { store: own.store, bus: undefined };
+    if (own.store !== undefined) return givenStore(own.store, own, opened);
     const log = new InMemoryLog(namespace);
     const store = new InMemoryEventStore({ namespace, clock, log });
     const bus = new EventBus({ logs: [log], clock });
@@ -86,7 +91,20 @@ export async function storeOf(
   }
   const store = own.store ??
     await jetStreamStore(own, connection, bulk, opened);
-  const bus = new NatsEventBus(bulk ?? connection, { clock });
+  const { provision = true } = own;
+  const bus = new NatsEventBus(bulk ?? connection, { clock, provision });
+  opened.push(() => bus.close());
+  return { store, bus };
+}
+
+/** A store that was given, and a bus where the log behind it is known. */
+function givenStore(
+  store: EventStore & Partial<SnapshotStore>,
+  { clock }: Own,
+  opened: (() => Promise<unknown>)[],
+): Opened {
+  if (!(store instanceof InMemoryEventStore)) return { store, bus: undefined };
+  const bus = new EventBus({ logs: [store.log], clock });
   opened.push(() => bus.close());
   return { store, bus };
 }
@@ -136,6 +154,8 @@ function clientOptions(own: Own, use: string): ConnectOptions {
   const {
     namespace: _namespace,
     actors: _actors,
+    policies: _policies,
+    projections: _projections,
     nodeId,
     cluster: _cluster,
     connection: _connection,

@@ -9,6 +9,7 @@ import {
 } from "../event/mod.ts";
 import type { Connection, ConnectOptions } from "../nats/mod.ts";
 import type { ClusterManager } from "../cluster/mod.ts";
+import type { AnyProjection, ViewOf } from "../projection/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
 import { Asker } from "./_asker.ts";
 import type { EventBroadcaster } from "../bus/mod.ts";
@@ -22,6 +23,8 @@ import {
   type QuarantinedActor,
 } from "./_host.ts";
 import type { Log } from "./log.ts";
+import { Parts } from "./_parts.ts";
+import type { PolicyDefinition } from "./policy.ts";
 import { bulkOf, connectionOf, effectsOf, storeOf } from "./_opening.ts";
 import { inboxOf, ParkedCommands } from "./parked.ts";
 import { closeOnSignals } from "./_signals.ts";
@@ -38,6 +41,10 @@ export interface AetherOptions extends ConnectOptions {
   readonly namespace: string;
   /** The definitions this node runs; none is a client. */
   readonly actors: readonly AnyActor[];
+  /** What is to be done on events; one node at a time does it, clients do nothing. */
+  readonly policies?: readonly PolicyDefinition[];
+  /** What events are folded into; one node at a time does it, clients only read. */
+  readonly projections?: readonly AnyProjection[];
   /** This node's name, unlike that of any other; a new ULID by default. */
   readonly nodeId?: string;
   /** Which nodes belong together; named as the namespace by default. */
@@ -118,6 +125,7 @@ export class Aether implements AsyncDisposable {
   readonly #host: Host;
   readonly #effects: Effects | undefined;
   readonly #cluster: Cluster | undefined;
+  readonly #parts: Parts;
   readonly #bus: EventBroadcaster | undefined;
   readonly #opened: readonly (() => Promise<unknown>)[];
   #closing: Promise<void> | undefined;
@@ -134,6 +142,7 @@ export class Aether implements AsyncDisposable {
     host: Host;
     effects: Effects | undefined;
     cluster: Cluster | undefined;
+    parts: Parts;
     opened: readonly (() => Promise<unknown>)[];
   }) {
     this.nodeId = parts.nodeId;
@@ -143,6 +152,7 @@ export class Aether implements AsyncDisposable {
     this.#host = parts.host;
     this.#effects = parts.effects;
     this.#cluster = parts.cluster;
+    this.#parts = parts.parts;
     this.#opened = parts.opened;
   }
 
@@ -213,6 +223,13 @@ export class Aether implements AsyncDisposable {
       const router: Router = new Router(clock, host, asker ?? cluster);
       if (own.actors.length > 0) await cluster?.join();
       if (cluster === undefined) await effects?.startAlone(host);
+      const parts = new Parts(own, {
+        connection: bulk ?? connection,
+        outbox: effects?.outbox,
+        ...{ bus, store },
+      });
+      opened.push(() => parts.close());
+      await parts.start();
       const aether = new Aether({
         nodeId,
         store,
@@ -221,6 +238,7 @@ export class Aether implements AsyncDisposable {
         host,
         effects,
         cluster: asker === undefined ? cluster : undefined,
+        parts,
         opened,
       });
       const isNode = cluster !== undefined && own.actors.length > 0;
@@ -251,11 +269,24 @@ export class Aether implements AsyncDisposable {
   }
 
   /**
+   * The view of a projection, wherever it is folded; nothing is read until it is
+   * asked.
+   *
+   * @param definition A definition; also one that this process does not run.
+   * @throws {InvalidArgumentError} `invalid_argument`: over a store of your own.
+   */
+  projection<Definition extends AnyProjection>(
+    definition: Definition,
+  ): ViewOf<Definition> {
+    return this.#parts.projection(definition);
+  }
+
+  /**
    * What shows the events that are stored, and notices, to those who subscribe:
    * over the connection for long reads where there is one. Closed with the system.
    *
    * @throws {InvalidArgumentError} `invalid_argument`: without a connection, on a
-   * store that was given: the log behind it is not known here.
+   * store that was given and is no InMemoryEventStore: its log is not known here.
    *
    * @example Read all that was stored, then what comes
    * ```ts
@@ -326,6 +357,7 @@ export class Aether implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    await this.#parts.stop();
     this.#router.close();
     await this.#cluster?.leave();
     const taken = this.#effects?.stop();

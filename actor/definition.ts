@@ -219,6 +219,8 @@ export interface AnyActor {
 export interface ActorDefinition<Shape extends ActorShape> extends AnyActor {
   /** The type's name, such as `account`. */
   readonly type: Shape["type"];
+  /** Only there for the compiler: event names, each with its data. */
+  readonly "~events"?: Shape["events"];
   /**
    * Adds events, as those of {@link defineActor}. Here the state's type is known,
    * so a handler in {@link checked} needs no annotation.

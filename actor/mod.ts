@@ -40,6 +40,7 @@ export * from "./context.ts";
 export * from "./definition.ts";
 export * from "./effects.ts";
 export * from "./log.ts";
+export * from "./policy.ts";
 export { ParkedCommands, type ParkedCommandsChoice } from "./parked.ts";
 export {
   type Checked,
@@ -62,5 +63,6 @@ export {
 // Words of other rooms that the options and results above are made of.
 export type * from "../store/mod.ts";
 export type * from "../bus/mod.ts";
+export type * from "../projection/mod.ts";
 export type * from "../cluster/mod.ts";
 export type { ConnectOptions } from "../nats/mod.ts";

@@ -38,6 +38,10 @@ export class CatchUpFeed implements Feed {
     return this.#cursor.waiting;
   }
 
+  get position(): number | undefined {
+    return this.#cursor.position;
+  }
+
   take(): Item | undefined {
     if (this.#failure !== undefined) return undefined;
     try {

@@ -115,6 +115,13 @@ export class CommitCursor {
       : { ...place, commitId: this.#commitId };
   }
 
+  /** The sequence up to which all that is wanted was taken; absent before the first message. */
+  get position(): number | undefined {
+    if (this.#sequence === 0) return undefined;
+    const isWhole = this.#next >= this.#events.length;
+    return isWhole ? this.#sequence : this.#sequence - 1;
+  }
+
   /** Events and messages that wait. */
   get waiting(): number {
     return this.#reader.waiting + this.#events.length - this.#next;

@@ -19,6 +19,8 @@ export interface Feed {
   readonly failure: unknown;
   /** How many items or messages wait here. */
   readonly waiting: number;
+  /** The sequence up to which all that is wanted was taken; absent where nobody counts. */
+  readonly position?: number | undefined;
   /** Which delivery of the item taken last this is; only durables have more than one. */
   readonly attempt?: number;
   /** For a durable: whether this is the one that delivers. */

@@ -11,7 +11,7 @@ import {
   type ParkingStore,
 } from "./_parking.ts";
 import type { SubscriptionPlan } from "./_rules.ts";
-import type { Seat } from "./_single.ts";
+import type { DurableSeat } from "./_single.ts";
 import type { CommitLog } from "./event_bus.ts";
 import type { BusEvent } from "./types.ts";
 
@@ -36,7 +36,7 @@ export class MemoryDurable {
   }
 
   /** Takes a seat in the line. */
-  seat(onChange: () => void): Seat {
+  seat(onChange: () => void): DurableSeat {
     const seat = new MemorySeat(
       onChange,
       this.parking,
@@ -58,7 +58,7 @@ export class MemoryDurable {
   }
 }
 
-class MemorySeat implements Seat {
+class MemorySeat implements DurableSeat {
   readonly ready: Promise<void> = Promise.resolve();
   readonly failure: unknown = undefined;
   term = 0;

@@ -23,6 +23,8 @@ export interface BusContext {
   readonly link: Link;
   readonly api: JetStreamApi;
   readonly clock: Clock;
+  /** Whether a stream may be created. */
+  readonly provision: boolean;
   readonly codec: EventCodec;
   readonly hub: CoreHub;
   readonly reaper: Reaper;

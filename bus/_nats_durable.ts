@@ -13,7 +13,7 @@ import {
   type Subjects,
   subjectsOf,
 } from "../event/mod.ts";
-import { ApiCode, type Deadline, Fault } from "../nats/mod.ts";
+import { type Deadline, replaceMessage } from "../nats/mod.ts";
 import type { Monitor } from "./_feed.ts";
 import { type BusContext, busError, lookDeadline } from "./_nats.ts";
 import { NatsSeat } from "./_nats_seat.ts";
@@ -24,7 +24,7 @@ import {
   type ParkedRecord,
   type ParkingStore,
 } from "./_parking.ts";
-import type { Seat } from "./_single.ts";
+import type { DurableSeat } from "./_single.ts";
 import type { BusEvent } from "./types.ts";
 
 /** A message of the stream of durables. */
@@ -64,13 +64,13 @@ export class NatsDurable {
   }
 
   /** Takes a seat in the line of those who share it. */
-  seat(lease: number, monitor: Monitor, onChange: () => void): Seat {
+  seat(lease: number, monitor: Monitor, onChange: () => void): DurableSeat {
     return new NatsSeat(this, this.#context, lease, monitor, onChange);
   }
 
   /** Creates the stream where it is missing, and checks it. */
   async provision(deadline: Deadline): Promise<void> {
-    const { api } = this.#context;
+    const { api, provision } = this.#context;
     const source = await api.streamInfo(this.events, deadline);
     if (source === undefined) {
       throw new StoreUnavailableError(
@@ -79,6 +79,12 @@ export class NatsDurable {
       );
     }
     let info = await api.streamInfo(this.#stream, deadline);
+    if (info === undefined && !provision) {
+      throw new StoreUnavailableError(
+        `Cannot subscribe durably to "${this.namespace}" as there is no stream ${this.#stream}, and none is to be created`,
+        { details: { missing: this.#stream } },
+      );
+    }
     if (info === undefined) {
       const { num_replicas } = source["config"] as { num_replicas: number };
       const wanted = {
@@ -147,60 +153,18 @@ export class NatsDurable {
    * @param value The new value; absent to remove it.
    * @returns The revision; undefined where another was there.
    */
-  async write(
+  write(
     item: string,
     value: unknown,
     expected: number | undefined,
     deadline: Deadline,
   ): Promise<Written> {
-    const { api, link } = this.#context;
-    const subject = this.subjects.durable(this.name, item);
-    const text = value === undefined ? "" : JSON.stringify(value);
-    const headers = {
-      "Nats-Expected-Last-Subject-Sequence": expected === undefined
-        ? undefined
-        : String(expected),
-      // A removal is a message that removes itself.
-      "Nats-TTL": value === undefined ? "1s" : undefined,
-    };
-    for (let delay = 20;; delay = Math.min(500, delay * 2)) {
-      let loose = false;
-      let problem: unknown;
-      try {
-        await link.ready(deadline.left, deadline.signal);
-        const ack = await api.publish(
-          subject,
-          utf8.encode(text),
-          headers,
-          deadline,
-          deadline.attempt(2_000),
-        );
-        if (ack.ok) return ack.sequence;
-        const { code, description, err_code } = ack.error;
-        if (err_code === ApiCode.wrongLastSequence) {
-          // Perhaps by an earlier copy of this very write.
-          const found = await this.read(item, deadline);
-          const same = found !== undefined &&
-            found.revision > (expected ?? 0) &&
-            value !== undefined && JSON.stringify(found.value) === text;
-          return same ? found.revision : undefined;
-        }
-        problem = new StoreUnavailableError(
-          `Cannot write ${subject} as the server refused: ${description} (${err_code})`,
-        );
-        if (
-          code !== 503 && err_code !== ApiCode.wrongLastSequenceInFlight &&
-          err_code !== ApiCode.duplicateInFlight
-        ) throw problem;
-      } catch (error) {
-        if (!(error instanceof Fault)) throw error;
-        if (error.kind === "permission" || error.kind === "closed") throw error;
-        problem = error;
-        loose = error.sent;
-      }
-      if (deadline.left <= delay) throw problem;
-      await deadline.pause(loose ? 0 : delay);
-    }
+    return replaceMessage(this.#context.api, {
+      stream: this.#stream,
+      subject: this.subjects.durable(this.name, item),
+      text: value === undefined ? undefined : JSON.stringify(value),
+      expected,
+    }, deadline);
   }
 
   /** Calls back when somebody asks to look; returns how to stop that. */
@@ -337,5 +301,4 @@ function parsed(data: Uint8Array): unknown {
   return data.length === 0 ? undefined : JSON.parse(text.decode(data));
 }
 
-const utf8 = new TextEncoder();
 const text = new TextDecoder();

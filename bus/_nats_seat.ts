@@ -33,7 +33,7 @@ import {
 } from "./_nats.ts";
 import { type NatsDurable, STATE } from "./_nats_durable.ts";
 import { Signal } from "./_signal.ts";
-import type { Seat } from "./_single.ts";
+import type { DurableSeat } from "./_single.ts";
 import { closedEarly } from "./_subscription.ts";
 
 interface State {
@@ -45,7 +45,7 @@ interface State {
 }
 
 /** A seat in a line that runs through several processes. */
-export class NatsSeat implements Seat {
+export class NatsSeat implements DurableSeat {
   readonly ready: Promise<void>;
   term = 0;
   woken = 0;

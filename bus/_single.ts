@@ -18,22 +18,17 @@ import type { Feed, Item, Monitor } from "./_feed.ts";
 import { messageOf } from "./_filter.ts";
 import type { ParkingStore } from "./_parking.ts";
 import { type Replay, Replays } from "./_replays.ts";
+import type { Seat } from "./seat.ts";
 import { asAetherError, backOff, type SubscriptionPlan } from "./_rules.ts";
 import { Signal } from "./_signal.ts";
 import type { BusEvent } from "./types.ts";
 
-/** A place in the line of those who share a durable: the active one, or one that waits. */
-export interface Seat {
-  /** Resolves when it is in line. */
-  readonly ready: Promise<void>;
-  /** Grows each time it becomes the active one; 0 while it is not. */
-  readonly term: number;
+/** The seat of a durable subscription, which keeps how far it got. */
+export interface DurableSeat extends Seat {
   /** Grows each time somebody asks to look at what is parked. */
   readonly woken: number;
   /** Where to go on, as found when it became the active one. */
   readonly checkpoint: Place | undefined;
-  /** What ended it, where it was not closed. */
-  readonly failure: unknown;
   /** Moves the checkpoint, soon; refused where another one is active by now. */
   save(place: Place): void;
   /** Moves the checkpoint to where it was to be, and lets another one be active. */
@@ -46,7 +41,7 @@ export interface SinglePorts {
   readonly codec: EventCodec;
   readonly parking: ParkingStore;
   /** Takes a seat; `onChange` is called with each change of it. */
-  seat(onChange: () => void): Seat;
+  seat(onChange: () => void): DurableSeat;
   /** Starts to read the log. */
   reader(start: ReaderStart): LogReader;
 }
@@ -58,7 +53,7 @@ export class SingleFeed implements Feed {
   readonly #ports: SinglePorts;
   readonly #monitor: Monitor;
   readonly #signal = new Signal();
-  readonly #seat: Seat;
+  readonly #seat: DurableSeat;
   #term: Term | undefined;
   #closed = false;
 
@@ -159,7 +154,7 @@ class Term {
   failure: unknown;
   readonly #plan: SubscriptionPlan;
   readonly #ports: SinglePorts;
-  readonly #seat: Seat;
+  readonly #seat: DurableSeat;
   readonly #monitor: Monitor;
   readonly #onChange: () => void;
   readonly #replays: Replays;
@@ -177,7 +172,7 @@ class Term {
     number: number,
     plan: SubscriptionPlan,
     ports: SinglePorts,
-    seat: Seat,
+    seat: DurableSeat,
     monitor: Monitor,
     onChange: () => void,
   ) {

@@ -48,10 +48,12 @@ export class BusSubscription implements Subscription<Item> {
     const { lastError, ...counts } = this.#monitor;
     const { delivered, filtered, gaps, dropped, late } = counts;
     const { refused, errors, restarts, retried, parked } = counts;
+    const { position } = this.#feed;
     return {
       ...{ delivered, filtered, gaps, dropped, late },
       ...{ refused, errors, restarts, retried, parked },
       ...(lastError === undefined ? {} : { lastError }),
+      ...(position === undefined ? {} : { position }),
       active: this.#feed.active ?? true,
       waiting: this.#feed.waiting,
     };

@@ -21,6 +21,7 @@ import { MemoryReader } from "./_memory_reader.ts";
 import { encodeNotice } from "./_notice.ts";
 import { Parking } from "./_parking.ts";
 import type { SubscriptionPlan } from "./_rules.ts";
+import type { Seat, SeatOptions, Seats } from "./seat.ts";
 import { SingleFeed } from "./_single.ts";
 import { Subscriptions } from "./_subscriptions.ts";
 import type {
@@ -86,7 +87,7 @@ export interface EventBusOptions {
  * assert.deepEqual(seen, ["account-ada 1 Opened", "account-ada 2 Deposited"]);
  * ```
  */
-export class EventBus implements EventBroadcaster {
+export class EventBus implements EventBroadcaster, Seats {
   readonly #codec: EventCodec;
   readonly #clock: Clock;
   readonly #logs = new Map<string, CommitLog>();
@@ -180,6 +181,12 @@ export class EventBus implements EventBroadcaster {
     const key = `${namespace} ${checkDurable(durable)}`;
     this.#durables.get(key)?.forget();
     this.#durables.delete(key);
+  }
+
+  /** As {@link Seats.seat}; who sits there first is active until it leaves. */
+  seat(namespace: string, durable: string, options: SeatOptions): Seat {
+    this.#subscriptions.assertOpen();
+    return this.#durable(namespace, durable).seat(options.onChange);
   }
 
   /** As {@link EventBroadcaster.close}. */

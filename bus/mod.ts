@@ -34,6 +34,7 @@
  */
 export * from "./event_bus.ts";
 export * from "./nats_event_bus.ts";
+export * from "./seat.ts";
 export * from "./types.ts";
 
 // Words of event/ that the contract is made of.

@@ -22,7 +22,7 @@ import { CatchUpFeed } from "./_catch_up.ts";
 import { CompetingFeed } from "./_competing.ts";
 import { CoreHub } from "./_core_hub.ts";
 import { readerStart } from "./_cursor.ts";
-import type { Feed, Monitor } from "./_feed.ts";
+import { type Feed, Monitor } from "./_feed.ts";
 import type { BusContext } from "./_nats.ts";
 import { NatsDurable } from "./_nats_durable.ts";
 import { NatsLiveFeed } from "./_nats_live.ts";
@@ -32,6 +32,7 @@ import { OrderedReader } from "./_ordered_reader.ts";
 import { Parking } from "./_parking.ts";
 import { Reaper } from "./_reaper.ts";
 import type { SubscriptionPlan } from "./_rules.ts";
+import type { Seat, SeatOptions, Seats } from "./seat.ts";
 import { SingleFeed } from "./_single.ts";
 import { Subscriptions } from "./_subscriptions.ts";
 import type {
@@ -51,6 +52,8 @@ export interface NatsEventBusOptions {
   readonly clock?: Clock;
   /** First part of the JetStream API's subjects; `$JS.API` by default. */
   readonly apiPrefix?: string;
+  /** `false` never creates the stream of durable subscriptions. */
+  readonly provision?: boolean;
 }
 
 /**
@@ -69,9 +72,10 @@ export interface NatsEventBusOptions {
  * }
  * ```
  */
-export class NatsEventBus implements EventBroadcaster {
+export class NatsEventBus implements EventBroadcaster, Seats {
   readonly #context: BusContext;
   readonly #subscriptions = new Subscriptions();
+  readonly #seats = new Set<Seat>();
   #flushing: Promise<void> | undefined;
 
   /**
@@ -80,7 +84,7 @@ export class NatsEventBus implements EventBroadcaster {
    * @throws {UnsupportedServerError} `unsupported_server`: older than 2.14.0.
    */
   constructor(nc: Connection, options: NatsEventBusOptions = {}) {
-    const { apiPrefix, clock = systemClock } = options;
+    const { apiPrefix, clock = systemClock, provision = true } = options;
     assertServer(nc);
     const link = new Link(nc, { clock });
     const api = new JetStreamApi(link, apiPrefix);
@@ -88,6 +92,7 @@ export class NatsEventBus implements EventBroadcaster {
       link,
       api,
       clock,
+      provision,
       codec: options.codec ?? cloudEventsCodec,
       hub: new CoreHub(nc),
       reaper: new Reaper(link, api, clock),
@@ -168,8 +173,38 @@ export class NatsEventBus implements EventBroadcaster {
     await this.#durable(namespace, durable).forget();
   }
 
+  /** As {@link Seats.seat}. */
+  seat(namespace: string, durable: string, options: SeatOptions): Seat {
+    this.#subscriptions.assertOpen();
+    const { lease = 5_000, onChange, onError } = options;
+    const monitor = new Monitor(onError === undefined ? {} : { onError });
+    const seat = this.#durable(namespace, durable).seat(
+      lease,
+      monitor,
+      onChange,
+    );
+    this.#seats.add(seat);
+    return {
+      get ready() {
+        return seat.ready;
+      },
+      get term() {
+        return seat.term;
+      },
+      get failure() {
+        return seat.failure;
+      },
+      close: () => {
+        this.#seats.delete(seat);
+        return seat.close();
+      },
+    };
+  }
+
   /** As {@link EventBroadcaster.close}. */
   async close(): Promise<void> {
+    const seats = [...this.#seats];
+    await Promise.all(seats.map((seat) => seat.close()));
     await this.#subscriptions.close();
     await this.#context.reaper.close();
     await this.#context.link.close();

@@ -141,6 +141,11 @@ export interface SubscriptionStats {
   readonly active: boolean;
   /** Events or messages that wait here now. */
   readonly waiting: number;
+  /**
+   * Of a catch-up: the sequence up to which all that is wanted was delivered, with
+   * what the filter left out and commits without events; absent before the first.
+   */
+  readonly position?: number;
 }
 
 /** What a handler is told besides the event. */

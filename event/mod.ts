@@ -17,6 +17,7 @@ export * from "./actor_id.ts";
 export * from "./clock.ts";
 export * from "./codec.ts";
 export * from "./commit.ts";
+export * from "./durable_name.ts";
 export * from "./effects.ts";
 export * from "./errors.ts";
 export * from "./event.ts";

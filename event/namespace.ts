@@ -38,6 +38,8 @@ export interface StreamNames {
   readonly inbox: string;
   /** How far durable subscriptions got, and what they parked. */
   readonly subscriptions: string;
+  /** What projections have made of the events. */
+  readonly views: string;
 }
 
 /**
@@ -51,6 +53,7 @@ export function streamNames(namespace: string): StreamNames {
     snapshots: `AETHER=SNAP=${name}`,
     inbox: `AETHER=INBOX=${name}`,
     subscriptions: `AETHER=SUB=${name}`,
+    views: `AETHER=VIEW=${name}`,
   };
 }
 

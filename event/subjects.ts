@@ -65,6 +65,10 @@ export interface Subjects {
    * `aether.wake.<ns>.<durable>`, or with one more token, one of them.
    */
   wake(durable: string, seat?: string): string;
+  /** Something a projection keeps: `aether.view.<ns>.<projection>.<version>.<item>`. */
+  view(projection: string, version: string, item: string): string;
+  /** Filter over all that projections keep. */
+  readonly allViews: string;
   /** A request to the owner of a shard: `aether.do.<ns>.<type>.<shard>.<gen>`. */
   owner(type: string, shard: number, generation: number): string;
   /**
@@ -143,6 +147,9 @@ function makeSubjects(ns: string): Subjects {
     wake: (durable, seat) =>
       `aether.wake.${ns}.${checkDurable(durable)}` +
       (seat === undefined ? "" : `.${seat}`),
+    view: (projection, version, item) =>
+      `aether.view.${ns}.${projection}.${version}.${item}`,
+    allViews: `aether.view.${ns}.*.*.*`,
     owner: (type, shard, generation) =>
       `aether.do.${ns}.${typeToken(type)}.${shard}.${generation}`,
     ask: (a, command) =>

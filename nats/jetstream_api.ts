@@ -220,6 +220,16 @@ export class JetStreamApi {
     return answer !== undefined;
   }
 
+  /** Removes the messages of a filter from a stream. */
+  async purgeStream(
+    stream: string,
+    filter: string,
+    deadline: Deadline,
+  ): Promise<void> {
+    const body = JSON.stringify({ filter });
+    await this.#call(`STREAM.PURGE.${stream}`, body, deadline, []);
+  }
+
   /** Deletes a message, without writing over it; one that is gone already is fine. */
   async deleteMessage(
     stream: string,

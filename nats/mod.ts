@@ -12,3 +12,4 @@ export * from "./headers.ts";
 export * from "./jetstream_api.ts";
 export * from "./link.ts";
 export * from "./message.ts";
+export * from "./replace.ts";

@@ -131,6 +131,8 @@ export class InMemoryEventStore
   implements EventStore, SnapshotStore, EffectStore {
   /** The namespace it holds. */
   readonly namespace: string;
+  /** Where its commits are; others may read it too. */
+  readonly log: InMemoryLog;
   /** As {@link EffectStore.inbox}; stores over one log share what is in it. */
   readonly inbox: Inbox;
   readonly #stats: StoreStats;
@@ -157,6 +159,7 @@ export class InMemoryEventStore
       );
     }
     this.namespace = namespace;
+    this.log = log;
     this.#log = contentOf(log);
     this.inbox = new MemoryInbox(this.#log.inbox, clock);
     this.#context = { namespace, clock, codec };

@@ -91,6 +91,7 @@ export async function destroyNamespace(
   const deadline = new Deadline(systemClock, options.timeout ?? 10_000);
   try {
     const api = new JetStreamApi(link);
+    await api.deleteStream(names.views, deadline);
     await api.deleteStream(names.subscriptions, deadline);
     await api.deleteStream(names.inbox, deadline);
     await api.deleteStream(names.snapshots, deadline);

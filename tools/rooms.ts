@@ -14,6 +14,7 @@ export const ROOMS: readonly string[] = [
   "store",
   "bus",
   "cluster",
+  "projection",
   "actor",
   "testing",
 ];

@@ -4,6 +4,7 @@ import {
   Aether,
   type BusEvent,
   connect,
+  type EventStore,
   InMemoryEventStore,
   ulid,
 } from "@flowmade/aether";
@@ -71,6 +72,16 @@ for (const [name, place] of places) {
 }
 
 describe("aether.bus", () => {
+  it("listens to an in-memory store that was given", async () => {
+    const namespace = uniqueNamespace("bus");
+    await using store = new InMemoryEventStore({ namespace });
+    const options = { namespace, actors: [], store };
+    await using aether = await Aether.start(options);
+    await store.append("account-eve", [{ eventType: "Opened" }]);
+    const all = aether.bus.subscribe(namespace, { from: "beginning" });
+    assert.equal((await take(all, 1))[0]!.actorId, "account-eve");
+  });
+
   it("reads on the connection for long reads", async () => {
     await using server = await startNatsServer();
     const namespace = uniqueNamespace("bus");
@@ -103,7 +114,13 @@ describe("aether.bus", () => {
 
   it("refuses to listen to a store whose log it does not know", async () => {
     const namespace = uniqueNamespace("bus");
-    await using store = new InMemoryEventStore({ namespace });
+    await using inner = new InMemoryEventStore({ namespace });
+    const store = new Proxy({} as EventStore, {
+      get: (_, name) => {
+        const found = Reflect.get(inner, name, inner);
+        return typeof found === "function" ? found.bind(inner) : found;
+      },
+    });
     const options = { namespace, actors: [Account], store };
     await using aether = await Aether.start(options);
     assert.throws(() => aether.bus, {

@@ -14,8 +14,7 @@ export async function destroyAll(
 ): Promise<void> {
   const link = new Link(nc);
   const api = new JetStreamApi(link);
-  const { events, snapshots } = streamNames(namespace);
-  for (const name of [events, snapshots, events.replace("=EV=", "=SUB=")]) {
+  for (const name of Object.values(streamNames(namespace))) {
     await api.deleteStream(name, new Deadline(systemClock, 10_000));
   }
   await link.close();

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
-import { Aether, defineActor } from "../../actor/mod.ts";
+import { Aether, defineActor, definePolicy } from "../../actor/mod.ts";
 import { PermissionDeniedError, Rejected } from "../../event/mod.ts";
 import { connectCluster } from "../../cluster/mod.ts";
 import { connect, type Connection } from "../../nats/mod.ts";
+import { defineProjection } from "../../projection/mod.ts";
 import { destroyNamespace, JetStreamEventStore } from "../../store/mod.ts";
 import { run, which } from "../../tools/process.ts";
 import {
@@ -23,6 +24,8 @@ const CONFIG = readFileSync(
   "utf8",
 );
 /** What only actors need, for what their decisions promise. */
+/** What policies and projections need beside. */
+const PARTS_ONLY = /^aether\.(sub|wake|view)\.|AETHER=(SUB|VIEW)=/;
 const INBOX_ONLY =
   /^aether\.(cmd|at|park|mark|note)\.|(MSG.GET|MSG.DELETE|DIRECT.GET).AETHER=INBOX/;
 const EVENT = { eventType: "Written", data: { by: 1 } };
@@ -103,7 +106,8 @@ describe("users with the least permissions", () => {
       assert.deepEqual(user.violations, []);
       // Actors are not used here, so neither are their subjects.
       const rest = unused(user, "application").filter((s) =>
-        !/^aether\.(do|ask|node)\.|KV.aether/.test(s) && !INBOX_ONLY.test(s)
+        !/^aether\.(do|ask|node)\.|KV.aether/.test(s) && !INBOX_ONLY.test(s) &&
+        !PARTS_ONLY.test(s)
       );
       assert.deepEqual(rest, []);
       await store.close();
@@ -215,6 +219,56 @@ describe("users with the least permissions", () => {
       // What a node needs of the cluster's bucket, and of the inbox, it has used.
       const rest = unused(user, "application").filter((subject) =>
         /KV.aether/.test(subject) || INBOX_ONLY.test(subject)
+      );
+      assert.deepEqual(rest, []);
+    },
+  );
+
+  it(
+    "policies and projections run as the application, an older version is removed",
+    LIMIT,
+    async () => {
+      const Noting = definePolicy("noting", {
+        on: [Counter, {
+          Added({ data }, ctx) {
+            if (data.by < 7) ctx.send(Counter, "noted").add({ by: 7 });
+          },
+        }],
+      });
+      const totals = (version: number) =>
+        defineProjection("totals", {
+          version,
+          initial: () => 0,
+          key: ({ actorId }) => actorId,
+          on: [Counter, { Added: (sum, { data }) => sum + data.by }],
+        });
+      await using user = await as("application");
+      for (const projection of [totals(1), totals(2)]) {
+        await using aether = await Aether.start({
+          namespace: "shop",
+          actors: [Counter],
+          policies: [Noting],
+          projections: [projection],
+          connection: user.nc,
+        });
+        const { events } = await aether.actor(Counter, "noting").add({ by: 6 });
+        const view = aether.projection(projection);
+        await view.caughtUpTo({ events });
+        const noted = aether.actor(Counter, "noted");
+        await eventually(async () =>
+          await noted.total() >= 7 * events[0]!.version
+        );
+        await view.caughtUpTo();
+        const found = await Array.fromAsync(view.list());
+        assert(found.some(({ key }) => key === "counter-noted"));
+        if (projection.version === 1) continue;
+        await eventually(() =>
+          user.published.has("$JS.API.STREAM.PURGE.AETHER=VIEW=shop")
+        );
+      }
+      assert.deepEqual(user.violations, []);
+      const rest = unused(user, "application").filter((subject) =>
+        PARTS_ONLY.test(subject)
       );
       assert.deepEqual(rest, []);
     },

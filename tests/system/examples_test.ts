@@ -104,6 +104,22 @@ in September: 7 months, 84 to pay
 after two years: 24 months, 288 to pay
 2026-02-28 2026-03-31 2026-04-30 2026-05-31 … 2028-01-31
 `,
+  "10_policies.ts": `\
+packed: book for ada
+packed: lamp for ada
+packed: chair for ada
+packed: gift for ada
+parked as rejected: {"parcel":"piano","customer":"bob"}
+  pack of warehouse-main: too_heavy
+`,
+  "11_projections.ts": `\
+2 bikes are out, 3 were rented
+ada: {"rentals":2,"total":15}
+bob: {"rentals":1,"total":50}
+eve: undefined
+with the new prices: ada 15, bob 20
+2 bikes are out
+`,
 };
 
 describe("examples", () => {
@@ -117,6 +133,7 @@ describe("examples", () => {
     "04_nodes_and_client.ts",
     "06_job_runner.ts",
     "07_transfers.ts",
+    "11_projections.ts",
   ];
   for (const example of onServer) {
     it(`${example} runs on a server that is there`, async () => {
