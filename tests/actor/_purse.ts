@@ -48,6 +48,9 @@ export const Purse = Base.commands({
     for (const text of c.texts) ctx.send(Base, c.to).say(text);
     return [];
   },
+  shower(_s, c: { to: string; times: number }, ctx) {
+    for (let i = 0; i < c.times; i++) ctx.send(Base, c.to).put({ coins: 1 });
+  },
   tellFailing(_s, c: { to: string; texts: readonly string[] }, ctx) {
     const to = ctx.send<typeof Purse>("purse", c.to) as unknown as {
       sayOrFail(text: string): void;

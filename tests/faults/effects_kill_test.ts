@@ -1,6 +1,6 @@
 /**
- * Nodes are killed while purses pay each other: no coin is made or lost, whatever
- * was promised is carried out, and once.
+ * Nodes, and the server, are killed while purses pay each other and timers run: no
+ * coin is made or lost, whatever was promised is carried out, and once.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import assert from "node:assert/strict";
@@ -19,7 +19,7 @@ import { Purse } from "../actor/_purse.ts";
 import {
   eventually,
   isDeno,
-  testServer,
+  startNatsServer,
   uniqueNamespace,
 } from "../support/mod.ts";
 import { nightly } from "./_workload.ts";
@@ -71,6 +71,7 @@ async function check(client: Aether): Promise<{ sent: number; back: number }> {
   let coins = 0;
   let sent = 0;
   let back = 0;
+  let fired = 0;
   const answered = new Map<string, number>();
   for (const [actorId, commits] of logs) {
     for (const { commands, events } of commits) {
@@ -82,7 +83,9 @@ async function check(client: Aether): Promise<{ sent: number; back: number }> {
         const amount = (data as { coins?: number } | undefined)?.coins ?? 0;
         coins += eventType === "Put" ? amount : 0;
         coins -= eventType === "Taken" ? amount : 0;
-        if (eventType === "Said") back++;
+        const { text = "" } = (data ?? {}) as { text?: string };
+        if (text.endsWith(": closed")) back++;
+        if (text.startsWith("time ")) fired++;
       }
     }
   }
@@ -100,6 +103,7 @@ async function check(client: Aether): Promise<{ sent: number; back: number }> {
     }
   }
   assert.equal(coins, KEYS.length * EACH, "coins were made or lost");
+  assert.equal(fired, KEYS.length * 3, "timers were lost, or fired twice");
   return { sent, back };
 }
 
@@ -107,7 +111,8 @@ describe("nodes that are killed while purses pay each other", {
   skip: !isDeno,
 }, () => {
   it("keep every promise, once", { timeout: 600_000 }, async () => {
-    const { url: servers } = await testServer();
+    await using nats = await startNatsServer();
+    const servers = nats.url;
     const namespace = uniqueNamespace("effects");
     let count = 0;
     const start = () => worker(servers, namespace, `node-${count++}`);
@@ -122,6 +127,20 @@ describe("nodes that are killed while purses pay each other", {
       );
       // One that takes nothing: what is paid to it comes back.
       await surely((commandId) => purse("p0").close(undefined, { commandId }));
+      // Time-outs that fall due while all of that happens.
+      await Promise.all(
+        KEYS.flatMap((key, i) =>
+          [1, 2, 3].map((n) =>
+            surely((commandId) =>
+              purse(key).remind({
+                name: `t${n}`,
+                after: 1_000 * n + 50 * i,
+                text: `time ${n}`,
+              }, { commandId })
+            )
+          )
+        ),
+      );
       let isOver = false;
       let paid = 0;
       const payers = KEYS.map(async (from, i) => {
@@ -140,6 +159,12 @@ describe("nodes that are killed while purses pay each other", {
         const [victim] = nodes.splice(0, 1);
         process.kill(victim!.pid!, "SIGKILL");
         nodes.push(await start());
+        const more = paid + 100;
+        await eventually(() => paid > more, { timeout: 30_000 });
+        if (kill % 2 === 0) {
+          await nats.kill();
+          await nats.restart();
+        }
       }
       const until = paid + 100;
       await eventually(() => paid > until, { timeout: 30_000 });
