@@ -1,8 +1,9 @@
 /**
  * `deno task test`: static checks, then the whole suite under Deno (with the
- * examples in the documentation) and the same files under Bun, against one
- * nats-server started for the run. What is missing (nats-server, Bun,
- * node_modules) is fetched first. The last line is `N passed, N failed`.
+ * examples in the documentation) and the same files under Bun, side by side, each
+ * against a nats-server of its own started for the run. What is missing
+ * (nats-server, Bun, node_modules) is fetched first. The last line is `N passed, N
+ * failed`.
  *
  * @module
  */
@@ -35,7 +36,7 @@ const HELP = `Runs the tests under Deno and Bun.
 const REPORTS = ".cache/test";
 const MINUTE = 60_000;
 const BUN_TEST_TIMEOUT = 2 * MINUTE;
-const RUNTIME_TIMEOUT = 15 * MINUTE;
+const RUNTIME_TIMEOUT = 20 * MINUTE;
 const NIGHTLY_TIMEOUT = 120 * MINUTE;
 
 /** One runtime, and how its tests are run. */
@@ -72,11 +73,9 @@ async function main(): Promise<boolean> {
     values["deno-only"] ? undefined : findBun({ log: console.log }),
   ]);
 
-  await using nats = await startNatsServer();
   const env: Env = {
     ...process.env,
     NATS_SERVER: natsServer,
-    AETHER_TEST_SHARED_URL: nats.url,
     NO_COLOR: "1",
     ...(values.nightly ? { AETHER_NIGHTLY: "1" } : {}),
   };
@@ -92,8 +91,11 @@ async function main(): Promise<boolean> {
     ...(values["bun-only"] ? [] : [denoRuntime([...tests, ...documented])]),
     ...(bun === undefined ? [] : [bunRuntime(bun, tests)]),
   ];
-  for (const runtime of runtimes) {
-    const counts = await runTests(runtime, env);
+  // Most tests wait most of the time: two runtimes take little longer than one.
+  const all = await Promise.all(
+    runtimes.map((runtime) => runTests(runtime, env)),
+  );
+  for (const counts of all) {
     total = addCounts(total, counts);
     passed &&= counts.failed === 0 && counts.passed > 0;
   }
@@ -102,9 +104,15 @@ async function main(): Promise<boolean> {
   return passed;
 }
 
-async function runTests(runtime: Runtime, env: Env): Promise<Counts> {
-  console.log(`\n== ${runtime.name}`);
+async function runTests(runtime: Runtime, given: Env): Promise<Counts> {
+  await using nats = await startNatsServer();
+  const env: Env = { ...given, AETHER_TEST_SHARED_URL: nats.url };
   const started = performance.now();
+  const tell = (text: string) => {
+    for (const line of text.split("\n")) {
+      console.log(`${runtime.name.padEnd(4)} | ${line}`);
+    }
+  };
   const timeout = env.AETHER_NIGHTLY === "1"
     ? NIGHTLY_TIMEOUT
     : RUNTIME_TIMEOUT;
@@ -112,7 +120,7 @@ async function runTests(runtime: Runtime, env: Env): Promise<Counts> {
     env,
     timeout,
     onOutput: byLine((line) => {
-      if (runtime.shows(line)) console.log(line);
+      if (runtime.shows(line)) tell(line);
     }),
   });
   writeFileSync(join(REPORTS, `${runtime.name}.log`), result.output);
@@ -120,12 +128,10 @@ async function runTests(runtime: Runtime, env: Env): Promise<Counts> {
   const junit = existsSync(report) ? readFileSync(report, "utf8") : "";
   const counts = countTests(junit, result.output, result.code);
   if (result.timedOut) {
-    console.log(
-      `Ended after ${timeout / MINUTE} minutes. The end of the output:`,
-    );
-    console.log(result.output.split("\n").slice(-40).join("\n"));
+    tell(`Ended after ${timeout / MINUTE} minutes. The end of the output:`);
+    tell(result.output.split("\n").slice(-40).join("\n"));
   } else if (result.code !== 0) {
-    console.log(runtime.failures(result.output).trimEnd());
+    tell(runtime.failures(result.output).trimEnd());
   }
   const took = ((performance.now() - started) / 1000).toFixed(1);
   const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;

@@ -143,7 +143,7 @@ describe("a node in a process of its own", () => {
         assert.ok(killed > 0);
         await assertExact(client, history);
         assert.equal(history.unknown, 0);
-        assert.ok(history.longest < 1_500, `a call took ${history.longest} ms`);
+        assert.ok(history.longest < 5_000, `a call took ${history.longest} ms`);
         console.log(`  longest call over the kill: ${history.longest | 0} ms`);
       } finally {
         signal(victim, "SIGKILL");
