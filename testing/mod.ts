@@ -25,12 +25,14 @@
  */
 export * from "./bus_contract.ts";
 export * from "./conforms.ts";
+export * from "./held_clock.ts";
 export * from "./invariants.ts";
 export * from "./memory_buses.ts";
 export * from "./memory_stores.ts";
 export * from "./observe_policies.ts";
 export * from "./specification.ts";
 export * from "./store_contract.ts";
+export * from "./test_system.ts";
 
 // Words of other rooms that the suites take and give.
 export type * from "../store/mod.ts";
