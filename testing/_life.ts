@@ -153,6 +153,8 @@ export class Life implements Cut {
         reject(lost(call));
       };
       this.#waiting.add(lose);
+      // It may have died of this very call. Whoever asks sees the promise first.
+      if (this.#isOver) Promise.resolve().then(lose);
       answer.then(
         (value) => this.#waiting.delete(lose) && resolve(value),
         (error) => this.#waiting.delete(lose) && reject(error),
