@@ -42,7 +42,7 @@ export interface TestSystemOptions extends
    */
   readonly patience?: number;
   /**
-   * Commits that may follow each other without time moving on; 10,000 by default.
+   * Commits that may follow each other without time moving on; 5,000 by default.
    * With more of them the system is taken for one that never becomes quiet.
    */
   readonly mostCommits?: number;
@@ -388,7 +388,7 @@ export class TestSystem implements AsyncDisposable {
   }
 
   async #untilQuiet({ leaveRunning = false }: AdvanceOptions): Promise<void> {
-    const { mostCommits = 10_000, patience = 2_000 } = this.#options;
+    const { mostCommits = 5_000, patience = 2_000 } = this.#options;
     const life = this.#life;
     const before = life?.commits ?? 0;
     const until = performance.now() + patience;

@@ -155,6 +155,7 @@ describe("TestSystem.crash()", () => {
     gates.set("eve", Promise.withResolvers());
     await using system = await TestSystem.start({ actors: [Slow, Answerer] });
     const eve = system.actor(Slow, "eve");
+    await system.actor(Answerer, "one").answer(); // it is in memory
     const lost = unknown(eve.wait());
     await system.settle({ leaveRunning: true });
     system.crash();
