@@ -63,6 +63,7 @@ export class Life implements Cut {
   #isOver = false;
   #appending = 0;
   #commits = 0;
+  readonly #lastActors = new Set<string>();
 
   /** Begins nothing yet. */
   constructor(options: LifeOptions) {
@@ -114,6 +115,11 @@ export class Life implements Cut {
   /** Commits it has stored. */
   get commits(): number {
     return this.#commits;
+  }
+
+  /** Some actors of its last commits. */
+  get lastActors(): readonly string[] {
+    return [...this.#lastActors];
   }
 
   /** Whether something of it goes on by itself: then a turn is not enough. */
@@ -168,6 +174,7 @@ export class Life implements Cut {
   ): ReturnType<InMemoryEventStore["append"]> {
     if (this.#isOver) return NEVER;
     this.#appending++;
+    this.#note(actorId);
     // Actors that never stop to set each other off would otherwise never give
     // the test its turn again.
     if (++this.#commits % COMMITS_A_TURN === 0) await turn();
@@ -186,6 +193,14 @@ export class Life implements Cut {
     } finally {
       this.#appending--;
     }
+  }
+
+  #note(actorId: string): void {
+    this.#lastActors.delete(actorId);
+    this.#lastActors.add(actorId);
+    if (this.#lastActors.size <= LAST_ACTORS) return;
+    const [longestAgo] = this.#lastActors;
+    this.#lastActors.delete(longestAgo!);
   }
 
   // ---- handlers ----
@@ -270,3 +285,5 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 const AsyncFunction = (async () => {}).constructor as new () => object;
 /** Commits behind which the test gets a turn. */
 const COMMITS_A_TURN = 100;
+/** Actors that are named where commits do not end. */
+const LAST_ACTORS = 5;

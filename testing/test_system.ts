@@ -1,5 +1,4 @@
 /** A system in memory whose time a test moves, and whose node a test may kill. */
-import { AssertionError } from "node:assert";
 import {
   ClosedError,
   formatActorId,
@@ -24,7 +23,7 @@ import type {
 } from "../actor/mod.ts";
 import { type AdvanceOptions, HeldClock } from "./held_clock.ts";
 import { Life } from "./_life.ts";
-import { turn } from "./_turn.ts";
+import { untilQuiet } from "./_quiet.ts";
 
 /** How a test system is to be. */
 export interface TestSystemOptions extends
@@ -165,7 +164,8 @@ export class TestSystem implements AsyncDisposable {
     this.#log = new InMemoryLog(namespace);
     this.clock = new HeldClock({
       ...(now === undefined ? {} : { now }),
-      settle: (how) => this.#untilQuiet(how),
+      settle: ({ leaveRunning = false }) =>
+        untilQuiet(this.#life, { ...PATIENT, ...options, leaveRunning }),
     });
     const { clock } = this;
     this.store = new InMemoryEventStore({ namespace, log: this.#log, clock });
@@ -386,63 +386,6 @@ export class TestSystem implements AsyncDisposable {
       commandId: isQuery ? undefined : commandId,
     });
   }
-
-  async #untilQuiet({ leaveRunning = false }: AdvanceOptions): Promise<void> {
-    const { mostCommits = 5_000, patience = 2_000 } = this.#options;
-    const life = this.#life;
-    const before = life?.commits ?? 0;
-    const until = performance.now() + patience;
-    for (;;) {
-      await turn();
-      if (life === undefined || life.isOver) return;
-      if (life.commits - before > mostCommits) {
-        life.end();
-        throw notQuiet(
-          `${mostCommits} commits have followed each other without time moving on, the last of them ${await this
-            .#last()}: the node was stopped`,
-        );
-      }
-      if (life.isAppending) continue;
-      const { running } = life;
-      if (leaveRunning || running.length === 0) return;
-      const left = until - performance.now();
-      if (left <= 0) {
-        throw notQuiet(
-          `${running.map(({ what }) => what).join(", ")} still ${
-            running.length === 1 ? "runs" : "run"
-          } after ${patience} ms of real time: { leaveRunning: true } goes on meanwhile`,
-        );
-      }
-      await atMost(left, running.map(({ ended }) => ended));
-    }
-  }
-
-  /** Which the last events are. */
-  async #last(): Promise<string> {
-    const last: string[] = [];
-    const read = this.store.read({ direction: "backward", limit: 6 });
-    for await (const { actorId, eventType } of read) {
-      const line = `${eventType} of ${actorId}`;
-      if (!last.includes(line)) last.unshift(line);
-    }
-    return last.join(", ") || "without events";
-  }
 }
 
-/** Waits for one of several, so many milliseconds of real time. */
-async function atMost(
-  ms: number,
-  any: readonly Promise<unknown>[],
-): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const time = new Promise((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([...any, time]);
-  clearTimeout(timer);
-}
-
-function notQuiet(why: string): AssertionError {
-  return new AssertionError({
-    message: `The system does not become quiet: ${why}`,
-    operator: "settle",
-  });
-}
+const PATIENT = { patience: 2_000, mostCommits: 5_000 };

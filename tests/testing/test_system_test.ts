@@ -125,15 +125,22 @@ describe("TestSystem", () => {
     const reading = subscription.each(({ eventType }) => {
       seen.push(eventType);
     });
+    const live: string[] = [];
+    const listening = system.bus.subscribe("test").each(({ eventType }) => {
+      live.push(eventType);
+    });
     await ada.put({ coins: 1 });
+    await ada.warn("it is empty soon");
     await system.settle();
+    assert.deepEqual(live, ["Put", "Warned"]);
     system.crash();
     await system.restart();
     await ada.remind({ name: "tea", after: 1_000, text: "tea" });
     await system.clock.advance(1_000);
     assert.deepEqual(seen, ["Put", "Said"]);
+    assert.equal(live.at(-1), "Said");
     await system.close();
-    await reading;
+    await Promise.all([reading, listening]);
   });
 
   it("waits for handlers that wait for something outside", async () => {
@@ -185,7 +192,7 @@ describe("TestSystem", () => {
       system.clock.advance(1_000),
       (error: Error) =>
         error instanceof AssertionError &&
-        /500 commits have followed each other .* Caught of player-(ada|bob), Caught of player-(ada|bob): the node was stopped/
+        /500 commits have followed each other .* to player-(ada|bob), player-(ada|bob): the node was stopped/
           .test(error.message),
     );
     assert.equal(system.clock.monotonic(), 0);
