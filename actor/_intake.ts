@@ -264,10 +264,14 @@ export class Intake {
           log({ level: "error", message, type, shard, sequence, reason });
           this.#remove(sequence);
         }
+        const isNew = page.last >= place.next;
         place.next = Math.max(place.next, page.last + 1);
         for (const command of page.commands) this.#take(place, command);
         if (page.more) continue;
-        if (place.wanted < place.next || ++misses > MISSES) break;
+        if (place.wanted < place.next) break;
+        // What came while this was read is read at once.
+        if (isNew) continue;
+        if (++misses > MISSES) break;
         // A replica that is behind.
         await this.#pause(misses * 5);
       }

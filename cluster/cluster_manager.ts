@@ -327,8 +327,8 @@ export class ClusterManager implements AsyncDisposable {
           }),
         );
         parts.discovery.onLost = () => this.#lost(parts);
+        parts.discovery.onJoining = (run) => parts.detector.answerAs(run);
         await parts.discovery.join();
-        parts.detector.answerAs(parts.discovery.run);
         parts.custody.become(parts.discovery.run);
         this.#isProven = true;
         await parts.election.restart(parts.discovery.run);
@@ -573,7 +573,6 @@ export class ClusterManager implements AsyncDisposable {
       try {
         await parts.discovery.join();
         if (this.#stopped) break;
-        parts.detector.answerAs(parts.discovery.run);
         await parts.shards.refresh();
         parts.custody.become(parts.discovery.run);
         await parts.election.restart(parts.discovery.run);

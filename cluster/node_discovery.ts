@@ -72,6 +72,8 @@ export interface NodeRecord extends NodeInfo {
 export class NodeDiscovery implements AsyncDisposable {
   /** Called when this node's record was removed or has expired: it owns nothing. */
   onLost: () => void = () => {};
+  /** Called with the run that this node is about to join as, before others know it. */
+  onJoining: (run: string) => void = () => {};
   readonly #ports: ClusterPorts;
   readonly #control: Control;
   readonly #options: Required<Omit<NodeDiscoveryOptions, "log">>;
@@ -147,6 +149,8 @@ export class NodeDiscovery implements AsyncDisposable {
       }
       const began = this.#ports.clock.monotonic();
       this.#run = run;
+      // Whoever reads of it may look for it before it hears that it is there.
+      this.onJoining(run);
       const revision = await this.#control.write(key, this.info, {
         expected: found?.revision ?? 0,
         ttl: this.#options.ttl,
