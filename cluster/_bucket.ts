@@ -99,10 +99,12 @@ async function create(
           { cause: error },
         );
       }
-      // Seen while the server removes the folder of the last stream it had.
+      // Seen while the server removes the folder of the last stream it had, and
+      // where one of three was silent for a moment.
       const isBusy = error instanceof ApiRefusal &&
-        error.error.err_code === ApiCode.streamNotCreated;
-      if (!isBusy || pause > 500) throw error;
+        (error.error.err_code === ApiCode.streamNotCreated ||
+          error.error.err_code === ApiCode.noSuitablePeers);
+      if (!isBusy || pause > 2_000) throw error;
       await deadline.pause(pause);
     }
   }

@@ -127,6 +127,8 @@ export const ApiCode = {
   streamNameInUse: 10058,
   /** The server could not make the stream, as while it still removes another one. */
   streamNotCreated: 10049,
+  /** Too few servers are seen to be up for the copies that are wanted. */
+  noSuitablePeers: 10005,
   /** Its subjects overlap those of another stream. */
   subjectOverlap: 10065,
   /** JetStream is off for this account. */

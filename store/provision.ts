@@ -352,6 +352,11 @@ async function create(
       );
     }
     const code = error instanceof ApiRefusal ? error.error.err_code : 0;
+    // Also seen where one of three was silent for a moment.
+    if (code === ApiCode.noSuitablePeers && tries < PEER_TRIES) {
+      await deadline.pause(PEER_PAUSE);
+      return create(api, wanted, deadline, action, tries + 1);
+    }
     // Seen while the server removes the folder of the last stream it had.
     if (code === ApiCode.streamNotCreated && tries < CREATE_TRIES) {
       await deadline.pause(20 * tries);
@@ -411,3 +416,5 @@ function atLeastReplicas(replicas: number): Rule {
 }
 
 const CREATE_TRIES = 5;
+const PEER_TRIES = 12;
+const PEER_PAUSE = 250;
