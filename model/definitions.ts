@@ -30,6 +30,8 @@ export interface PolicyLike {
   readonly on: HandlersLike;
   /** The commands it sends, such as `account.deposit`, where it declares them. */
   readonly sends?: readonly string[];
+  /** What its note says, where its name is a sentence. */
+  readonly text?: string;
 }
 
 /** A projection's definition, as far as a model can read it. */
@@ -40,6 +42,8 @@ export interface ProjectionLike {
   readonly on: HandlersLike;
   /** What it starts from; what tells it from a policy. */
   readonly initial: unknown;
+  /** What its note says, where its name is a sentence. */
+  readonly text?: string;
 }
 
 /** Anything a model is read from. */
@@ -64,8 +68,8 @@ export function sortDefinitions(
   const projections: ProjectionLike[] = [];
   for (const definition of definitions) {
     if ("eventHandlers" in definition) actors.push(definition);
-    else if ("initial" in definition) projections.push(definition);
-    else policies.push(definition);
+    else if ("initial" in definition) projections.push(named(definition));
+    else policies.push(named(definition));
   }
   return { actors, policies, projections };
 }
@@ -75,4 +79,26 @@ export function eventsIn(handlers: HandlersLike): string[] {
   return Object.entries(handlers).flatMap(([type, byEvent]) =>
     Object.keys(byEvent).map((event) => `${type}.${event}`)
   );
+}
+
+/**
+ * What a note of a policy or a projection is named: its own name where that is a
+ * word, and else its words run together, as `WhenMoneyWasWithdrawn`.
+ */
+export function noteName(name: string): string {
+  if (/^[A-Za-z][A-Za-z0-9_-]{0,127}$/.test(name)) return name;
+  const words = name.match(/[A-Za-z0-9]+/g) ?? [];
+  const joined = words.map((word) => word[0]!.toUpperCase() + word.slice(1))
+    .join("");
+  return (/^[A-Za-z]/.test(joined) ? joined : `P${joined}`).slice(0, 128);
+}
+
+/** A definition under its note's name; a name that is a sentence becomes its text. */
+function named<Definition extends { readonly name: string }>(
+  definition: Definition,
+): Definition & { readonly text?: string } {
+  const name = noteName(definition.name);
+  return name === definition.name
+    ? definition
+    : { ...definition, name, text: definition.name };
 }

@@ -18,6 +18,7 @@ import {
   type ActorLike,
   type DefinitionLike,
   eventsIn,
+  noteName,
   sortDefinitions,
 } from "./definitions.ts";
 import { checkModel } from "./define.ts";
@@ -99,10 +100,12 @@ export function modelOf(
           own(told.policies, policy.name) ?? {};
         const triggers = eventsIn(policy.on);
         checkTold(`policy ${policy.name}`, on, triggers, problems);
-        const seen = reacted.filter(({ policy: name }) => name === policy.name)
+        const seen = reacted
+          .filter(({ policy: name }) => noteName(name) === policy.name)
           .flatMap((one) => one.sends.map(({ to }) => to));
         const sent = union(policy.sends ?? [], sends, seen);
         const spec: Policy = {
+          ...textOf(policy),
           ...rest,
           on: triggers,
           ...(sent.length > 0 ? { sends: sent } : {}),
@@ -117,7 +120,11 @@ export function modelOf(
           {};
         const sources = eventsIn(projection.on);
         checkTold(`read model ${projection.name}`, from, sources, problems);
-        const spec: ReadModel = { ...rest, from: sources };
+        const spec: ReadModel = {
+          ...textOf(projection),
+          ...rest,
+          from: sources,
+        };
         return [projection.name, spec];
       })),
     },
@@ -131,6 +138,12 @@ export function modelOf(
     );
   }
   return checkModel(model);
+}
+
+function textOf(
+  { text }: { readonly text?: string },
+): { readonly text?: string } {
+  return text === undefined ? {} : { text };
 }
 
 function aggregateOf(

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { defineActor, Rejected } from "../../mod.ts";
+import {
+  defineActor,
+  definePolicy,
+  defineProjection,
+  Rejected,
+} from "../../mod.ts";
 import { observe, observePolicies } from "../../testing/mod.ts";
 import {
   assertModel,
@@ -59,6 +64,33 @@ describe("modelOf()", () => {
       },
       readModels: {
         Statement: { from: ["account.Deposited", "account.Withdrawn"] },
+      },
+    });
+  });
+
+  it("reads real policies and projections, named by sentences or not", () => {
+    const PayIn = definePolicy("when money was withdrawn", {
+      on: [Account, { Withdrawn: () => {} }],
+      sends: ["account.deposit"],
+    });
+    const Turnover = defineProjection("turnover of all", {
+      initial: () => 0,
+      on: [Account, { Deposited: (sum: number) => sum }],
+    });
+    const { policies, readModels } = modelOf([Account, PayIn, Turnover], {
+      name: "bank",
+    });
+    assert.deepEqual(policies, {
+      WhenMoneyWasWithdrawn: {
+        text: "when money was withdrawn",
+        on: ["account.Withdrawn"],
+        sends: ["account.deposit"],
+      },
+    });
+    assert.deepEqual(readModels, {
+      TurnoverOfAll: {
+        text: "turnover of all",
+        from: ["account.Deposited"],
       },
     });
   });
