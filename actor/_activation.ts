@@ -57,6 +57,8 @@ export interface Tenure {
 export interface Surroundings extends CommandSurroundings {
   /** By what right an actor's shard is this process's. */
   tenure(address: ActorAddress): Tenure;
+  /** Another process has the shard in a later generation. */
+  outdated(address: ActorAddress): void;
   /** Whether it is unknown what became of an append to it. */
   isInDoubt(address: ActorAddress): boolean;
   /** It became unknown, or is known now. */
@@ -189,7 +191,8 @@ export class Activation implements CommandOwner, QueryOwner {
       this.#refuseWaiting(this.#movedAway());
       this.#runner.flush();
       if (!this.#runner.busy) this.#onDrained?.();
-    } else if (together > 1) this.#gather();
+    } else if (this.#isOutdated) this.#giveWay();
+    else if (together > 1) this.#gather();
     else this.#pump();
   }
 
@@ -356,6 +359,20 @@ export class Activation implements CommandOwner, QueryOwner {
     this.#env.doubt(this.address, false);
   }
 
+  /** Whether an owner of a later generation has written: the shard is not ours. */
+  get #isOutdated(): boolean {
+    const { generation = 0 } = this.#replica.position;
+    return generation > (this.#tenure.generation ?? Infinity);
+  }
+
+  /** What it knows may be told no more, nor written behind what the later one knows. */
+  #giveWay(): void {
+    this.#isLoaded = false;
+    this.#refuseWaiting(this.#movedAway());
+    this.#runner.flush();
+    this.#env.outdated(this.address);
+  }
+
   #movedAway(): MovedError {
     const { id } = this.address;
     return new MovedError(`"${id}" leaves this node: nothing was done`, {
@@ -372,6 +389,7 @@ export class Activation implements CommandOwner, QueryOwner {
     try {
       this.#snapshotter.version = await this.#replica.load();
       this.#isLoaded = true;
+      if (this.#isOutdated) this.#giveWay();
       const { generation = 0 } = this.#replica.position;
       this.#runner.mustWrite &&= this.#isInDoubt ||
         generation < this.#tenure.fence;

@@ -125,6 +125,11 @@ export class Cluster implements Elsewhere {
     return this.placement.held(type, shard) !== undefined;
   }
 
+  /** Another node has a shard in a later generation: the map has changed. */
+  outdated(): void {
+    this.manager.refresh().catch(() => {});
+  }
+
   /** By what right a shard is this node's; a doubtful one where it is not. */
   tenure(type: string, shard: number): Tenure {
     return this.placement.held(type, shard) ?? DOUBTFUL;
@@ -240,6 +245,9 @@ export class Cluster implements Elsewhere {
       this.#inbound.release(shard),
       host.releaseShard(shard.type, shard.shard),
     ]);
+    // An append of which nobody knows must be fenced off: the leader seizes the
+    // shard when it has waited long enough.
+    if (host.hasDoubts(shard.type, shard.shard)) return new Promise(() => {});
     // What its commits promise is carried out before anybody else has it.
     await effects?.relay.release(shard);
     await this.#flush(); // the answers go out before the shard does

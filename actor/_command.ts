@@ -183,7 +183,7 @@ export class CommandRunner {
       return this.#refuse(job, timeIsUp(call));
     }
     if (call.signal?.aborted) return this.#refuse(job, call.signal.reason);
-    const known = job.known ?? this.#replica.memory.get(call.commandId);
+    const known = job.known ?? this.#replica.answered(call.commandId);
     if (known !== undefined) return this.#answerAgain(job, known);
     const mustLookBack = this.#mustLookBack(job);
     if (this.#group !== undefined || this.mustWrite) {

@@ -14,6 +14,7 @@ import {
   InvalidArgumentError,
   MovedError,
   OverloadedError,
+  parseActorId,
   type QuarantinedError,
 } from "../event/mod.ts";
 import type { EventStore, SnapshotStore } from "../store/mod.ts";
@@ -51,6 +52,8 @@ export interface HostOptions {
    * by default nobody else can have it.
    */
   readonly tenure?: (type: string, shard: number) => Tenure;
+  /** Told where another process turns out to have a shard in a later generation. */
+  readonly onOutdated?: (type: string, shard: number) => void;
   /** Who is told of handlers that fail; it must not throw. */
   readonly onError?: (failure: HandlerFailure) => void;
 }
@@ -109,6 +112,7 @@ export class Host implements Surroundings, JobSurroundings {
   readonly #max: number;
   readonly #alone: boolean;
   readonly #tenure: (type: string, shard: number) => Tenure;
+  readonly #onOutdated: (type: string, shard: number) => void;
   readonly #relay: Pick<Relay, "isFull" | "promise"> | undefined;
   /** Watches the deadlines of all calls. */
   readonly deadlines: Deadlines;
@@ -140,6 +144,7 @@ export class Host implements Surroundings, JobSurroundings {
     this.#max = options.maxActivations;
     this.#alone = options.alone;
     this.#tenure = options.tenure ?? (() => ALONE);
+    this.#onOutdated = options.onOutdated ?? (() => {});
     this.#relay = options.relay;
     this.deadlines = new Deadlines(options.clock);
     this.#onError = options.onError;
@@ -281,6 +286,20 @@ export class Host implements Surroundings, JobSurroundings {
   /** As {@link Surroundings.tenure}. */
   tenure({ shard, type }: ActorAddress): Tenure {
     return this.#tenure(type, shard);
+  }
+
+  /** As {@link Surroundings.outdated}. */
+  outdated({ shard, type }: ActorAddress): void {
+    this.#onOutdated(type, shard);
+  }
+
+  /** Whether there is an actor of a shard of which nobody knows what became of an append. */
+  hasDoubts(type: string, shard: number): boolean {
+    for (const id of this.#inDoubt) {
+      const address = parseActorId(id);
+      if (address.type === type && address.shard === shard) return true;
+    }
+    return false;
   }
 
   /** As {@link Surroundings.isInDoubt}. */

@@ -48,6 +48,14 @@ export class Replica {
   readonly #store: EventStore;
   readonly #id: string;
   #commitId: string | undefined;
+  /** Commands older than those remembered, as they were seen on the way back. */
+  #older:
+    | {
+      /** Nothing committed after this time is missing. */
+      readonly since: number;
+      readonly commands: ReadonlyMap<string, RememberedCommand>;
+    }
+    | undefined;
 
   /** Knows nothing until it is loaded. */
   constructor(definition: AnyActor, address: ActorAddress, store: EventStore) {
@@ -68,6 +76,7 @@ export class Replica {
     const loaded = await this.#store.load(this.#id, { schema, timeout });
     const replayed = replay(this.#definition, this.#id, loaded);
     this.memory.clear();
+    this.#older = undefined;
     if (loaded.snapshot !== undefined) this.memory.restore(loaded.snapshot);
     this.timers = timersOf(loaded.snapshot);
     this.#commitId = loaded.snapshot?.commitId;
@@ -133,6 +142,8 @@ export class Replica {
       version += record.events;
       this.memory.addNew(record, version, at);
     }
+    // Whatever comes now is younger than what is remembered.
+    if (at > this.memory.since + 3 * CLOCK_SKEW) this.#older = undefined;
     this.state = state;
     this.timers = timers;
     this.version = result.version;
@@ -145,7 +156,13 @@ export class Replica {
     const { since } = this.memory;
     if (since === -Infinity) return true;
     const made = timeOfId(commandId);
-    return made !== undefined && made - CLOCK_SKEW > since;
+    if (made === undefined) return false;
+    return made - CLOCK_SKEW > Math.min(since, this.#older?.since ?? Infinity);
+  }
+
+  /** Finds a command that was answered, as far as is known. */
+  answered(commandId: string): RememberedCommand | undefined {
+    return this.memory.get(commandId) ?? this.#older?.commands.get(commandId);
   }
 
   /** Whether the command's id is surely older than all that is remembered. */
@@ -172,16 +189,31 @@ export class Replica {
       made = Math.min(made, (timeOfId(id) ?? -Infinity) - CLOCK_SKEW);
     }
     const found = new Map<string, RememberedCommand>();
+    const passed = new Map<string, RememberedCommand>();
+    const { memory } = this;
+    const asked = memory.since;
+    let isWhole = true;
     for await (const { at, commands, events, version } of this.#commitsBack()) {
-      if (at < made || !isWanted()) break;
+      if (at < made) break;
+      if (!isWanted()) return found;
       let behind = version - events.length;
       for (const command of commands) {
         behind += command.events;
-        if (!commandIds.has(command.id)) continue;
+        const { id } = command;
         // Of two the first is the one that counts.
-        found.set(command.id, { ...command, version: behind, at });
+        if (commandIds.has(id)) {
+          found.set(id, { ...command, version: behind, at });
+        }
+        if (passed.size < MOST_PASSED && memory.get(id) === undefined) {
+          passed.set(id, { ...command, version: behind, at });
+        }
       }
-      if (found.size === commandIds.size) break;
+      isWhole = found.size < commandIds.size;
+      if (!isWhole) break;
+    }
+    // The next question will be about ids as young as these: then it is known.
+    if (isWhole && passed.size < MOST_PASSED && memory.since === asked) {
+      this.#older = { since: made, commands: passed };
     }
     return found;
   }
@@ -248,3 +280,5 @@ function timersOf(
 const LOAD_TIMEOUT = 10_000;
 /** How far apart the wall clocks of nodes may be. */
 const CLOCK_SKEW = 60_000;
+/** Commands that are kept of those seen on the way back. */
+const MOST_PASSED = 50_000;

@@ -185,6 +185,7 @@ export class Aether implements AsyncDisposable {
         relay: effects?.relay,
         ...(connection === undefined ? {} : {
           tenure: (type: string, shard: number) => cluster!.tenure(type, shard),
+          onOutdated: () => cluster!.outdated(),
         }),
         refer: (...args) => router.refer(...args),
       });

@@ -127,6 +127,32 @@ describe("a fence", () => {
     assert.equal((await store.load("account-ada")).position.generation, 9);
   });
 
+  it("of a later generation tells an owner that it has lost the shard", async () => {
+    const shared = new InMemoryLog("hosted");
+    const outdated: number[] = [];
+    const old = hosted({
+      shared,
+      tenure: () => ({ generation: 4, fence: 0 }),
+      onOutdated: (_type, shard) => outdated.push(shard),
+    });
+    const { version } = await old.ask("deposit", { amount: 5 }) as {
+      version: number;
+    };
+    assert.equal(version, 1);
+    const next = hosted({
+      shared,
+      tenure: () => ({ generation: 5, fence: 5 }),
+    });
+    assert.equal(await next.ask("balance"), 5);
+    // It believes the shard its own, until it meets what the next one wrote.
+    assert.equal(await old.ask("balance"), 5);
+    assert.equal(await codeOf(old.ask("deposit", { amount: 1 })), "moved");
+    assert.equal(await codeOf(old.ask("balance")), "moved");
+    assert.ok(outdated.length >= 1);
+    assert.equal(await next.ask("balance"), 5);
+    assert.equal(await old.store.getLatestVersion("account-ada"), 1);
+  });
+
   it("is not needed where the first use stores events of its own", async () => {
     const { ask, store } = fenced();
     await ask("deposit", { amount: 1 });

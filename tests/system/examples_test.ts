@@ -116,6 +116,7 @@ describe("examples", () => {
     "03_event_store.ts",
     "04_nodes_and_client.ts",
     "06_job_runner.ts",
+    "07_transfers.ts",
   ];
   for (const example of onServer) {
     it(`${example} runs on a server that is there`, async () => {
