@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { run, which } from "../../tools/process.ts";
+import { run } from "../../tools/process.ts";
 
 const SOURCE = fileURLToPath(new URL("./go_client", import.meta.url));
 
@@ -45,9 +45,7 @@ export class GoClient implements Disposable {
   }
 
   /** Builds it; the reason why it cannot be built here where that is no fault of ours. */
-  static async build(): Promise<GoClient | string> {
-    const go = which("go");
-    if (go === undefined) return "there is no go on PATH";
+  static async build(go: string): Promise<GoClient | string> {
     const folder = mkdtempSync(join(tmpdir(), "aether-go-client-"));
     const program = join(folder, "client");
     const { code, output } = await run(
