@@ -225,6 +225,7 @@ export class Cluster implements Elsewhere {
 
   /** Hands over what this node has, and takes no more requests. */
   async leave(): Promise<void> {
+    this.#inbound.closeAsks();
     await this.manager.stop();
     this.#inbound.close();
     await this.#flush();

@@ -68,6 +68,11 @@ export interface HostStats {
   readonly snapshotsSaved: number;
   /** Snapshots that could not be saved. */
   readonly snapshotsFailed: number;
+  /**
+   * Snapshots left out, as actors had to leave faster than snapshots are written.
+   * The next load reads more of the log instead.
+   */
+  readonly snapshotsSkipped: number;
   /** Actors that left memory. */
   readonly passivations: number;
   /** Commits that were refused, as another writer of the actor was first. */
@@ -131,6 +136,7 @@ export class Host implements Surroundings, JobSurroundings {
   #leaving = false;
   #saved = 0;
   #failed = 0;
+  #skipped = 0;
   #passivated = 0;
   #conflicts = 0;
 
@@ -169,6 +175,7 @@ export class Host implements Surroundings, JobSurroundings {
       quarantined,
       snapshotsSaved: this.#saved,
       snapshotsFailed: this.#failed,
+      snapshotsSkipped: this.#skipped,
       passivations: this.#passivated,
       conflicts: this.#conflicts,
     };
@@ -389,12 +396,19 @@ export class Host implements Surroundings, JobSurroundings {
     const excess = this.#activations.size - this.#max;
     const count = excess + Math.floor(this.#max / 20);
     for (const [id, activation] of idle.slice(0, count)) {
-      this.#let(id, activation);
+      // What waits for its snapshot is in memory still: the cap is for it, too.
+      const isBehind = this.#toWrite.length >= Math.max(WRITERS, this.#max / 4);
+      if (isBehind) this.#skipped++;
+      this.#let(id, activation, !isBehind);
     }
   }
 
   /** Resolves when what ran is finished; the snapshot is written behind that. */
-  async #let(id: string, activation: Activation): Promise<void> {
+  async #let(
+    id: string,
+    activation: Activation,
+    withSnapshot = true,
+  ): Promise<void> {
     this.#activations.delete(id);
     const { shard, type } = activation.address;
     const ids = this.#shards.get(`${type}/${shard}`);
@@ -402,6 +416,7 @@ export class Host implements Surroundings, JobSurroundings {
     if (ids?.size === 0) this.#shards.delete(`${type}/${shard}`);
     this.#passivated++;
     await activation.retire();
+    if (!withSnapshot) return;
     this.#toWrite.push(activation);
     if (this.#writing < WRITERS) this.#write();
   }

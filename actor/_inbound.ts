@@ -102,9 +102,14 @@ export class Inbound {
     );
   }
 
+  /** Takes no more requests of plain clients: other nodes do. What is under way is answered. */
+  closeAsks(): void {
+    for (const stop of this.#asks.splice(0)) stop();
+  }
+
   /** Takes nothing more; what is under way is answered. */
   close(): void {
-    for (const stop of this.#asks.splice(0)) stop();
+    this.closeAsks();
     for (const subject of [...this.#shards.keys()]) this.#stop(subject);
   }
 

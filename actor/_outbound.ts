@@ -234,7 +234,12 @@ export class Outbound {
       // Past the deadline the loop says so.
       await link.ready(left, call.signal).catch(() => {});
     } else if (owner.node !== this.#options.nodeId) {
-      await placement.missed(owner);
+      // To look again may take longer than the call may.
+      const left = Math.max(0, call.deadline - clock.monotonic());
+      await new Promise<void>((resolve) => {
+        const cancel = clock.timer(left, resolve);
+        placement.missed(owner).then(resolve).finally(cancel);
+      });
     }
   }
 

@@ -85,19 +85,33 @@ export class Router {
 
   /** Gets a call answered. */
   ask(call: Call): Promise<unknown> {
-    const { chain, address } = call;
     // What runs may still call others.
-    if (this.#closed && chain.length === 0) {
+    const isFirst = call.chain.length === 0;
+    if (this.#closed && isFirst) {
       return Promise.reject(
         new ClosedError(
           `Cannot call "${call.name}" of "${call.address.id}" as this system is closed`,
         ),
       );
     }
+    return this.#pass(call, isFirst);
+  }
+
+  /** Gets a call answered that came from outside: also while this system closes. */
+  forward(call: Call): Promise<unknown> {
+    return this.#pass(call, false);
+  }
+
+  /** Takes no more calls. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #pass(call: Call, endsWithUs: boolean): Promise<unknown> {
+    const { address, chain, signal } = call;
     if (chain.length > 0 && chain.includes(address.id)) {
       return Promise.reject(cycle(call));
     }
-    const { signal } = call;
     if (signal?.aborted) return Promise.reject(signal.reason);
     const elsewhere = this.#elsewhere;
     if (
@@ -106,16 +120,11 @@ export class Router {
     return new Promise((resolve, reject) => {
       this.#host.submit(call, resolve, (error) => {
         if ((error as { code?: unknown })?.code !== "moved") reject(error);
-        else if (this.#closed && chain.length === 0) reject(closing(call));
+        else if (endsWithUs && this.#closed) reject(closing(call));
         else if (elsewhere === undefined) reject(error);
         else elsewhere.ask(call).then(resolve, reject);
       });
     });
-  }
-
-  /** Takes no more calls. */
-  close(): void {
-    this.#closed = true;
   }
 }
 

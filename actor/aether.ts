@@ -214,7 +214,7 @@ export class Aether implements AsyncDisposable {
           effects,
           clock,
           log,
-          ask: (call) => router.ask(call),
+          ask: (call) => router.forward(call),
         });
       if (cluster !== undefined) opened.push(() => cluster.close());
       const asker = cluster !== undefined && own.actors.length === 0

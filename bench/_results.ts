@@ -21,7 +21,7 @@ const NOT_MEASURED = [
   "networks: client and server share one machine and its cores, so a round trip costs almost nothing and the client's own work weighs the most it can",
   "three replicas, TLS, authentication, several clients on one stream, conflicts between writers",
   "long runs: a side runs for less than a second at a time; garbage of the run before is collected outside the time, its own counts where it is collected within the run",
-  "memory, and processor time beside wall time",
+  "processor time beside wall time",
   "cold disks: what is read was written a moment ago",
   "other payloads than events of about 200 bytes of data, and large states in snapshots",
   "durable subscriptions, fail-over",

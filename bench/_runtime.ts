@@ -33,6 +33,8 @@ export interface BenchOptions {
   readonly slice: number;
   /** Share of the full amount of data, above 0 to 1. */
   readonly scale: number;
+  /** Distinct actors that are called where that matters. */
+  readonly actors: number;
   /** Whether the server that syncs each write is measured too. */
   readonly sync: boolean;
 }
@@ -44,13 +46,20 @@ export function benchOptions(): BenchOptions {
       rounds: { type: "string", default: "5" },
       slice: { type: "string", default: "400" },
       scale: { type: "string", default: "1" },
+      actors: { type: "string" },
       "no-sync": { type: "boolean", default: false },
     },
   });
+  const scale = numberOf("scale", values.scale, Number.MIN_VALUE);
   return {
     rounds: numberOf("rounds", values.rounds, 1),
     slice: numberOf("slice", values.slice, 1),
-    scale: numberOf("scale", values.scale, Number.MIN_VALUE),
+    scale,
+    actors: numberOf(
+      "actors",
+      values.actors ?? `${Math.ceil(60_000 * scale)}`,
+      1,
+    ),
     sync: !values["no-sync"],
   };
 }

@@ -1,10 +1,12 @@
 /**
  * How many bytes does an actor in memory take, over its state? With no command
- * remembered, and with the thousand it remembers at least.
+ * remembered, and with the thousand it remembers at least. And what does the
+ * memory of a node do that is called for many more actors than it may hold?
+ *
+ * `--actors 1000000` is for a run of minutes, with so many of them.
  *
  * @module
  */
-import process from "node:process";
 import {
   type EventStore,
   type LoadedActor,
@@ -16,10 +18,19 @@ import {
 import { makeCall } from "../actor/_call.ts";
 import { Host } from "../actor/_host.ts";
 import { defineActor } from "../mod.ts";
+import {
+  measurePopulation,
+  memoryInUse,
+  type Population,
+  slopeOf,
+} from "./_population.ts";
 import { type Goal, printReport, type Table } from "./_report.ts";
-import { benchOptions, collectGarbage, runtime } from "./_runtime.ts";
+import { benchOptions, collectGarbage } from "./_runtime.ts";
 
 const options = benchOptions();
+/** Actors that a node may hold; it is called for many more. */
+const MAX_ACTIVATIONS = Math.ceil(10_000 * Math.min(1, options.scale));
+const IN_FLIGHT = 256;
 const REMEMBERED = 1_000;
 /** They are forgotten 256 at a time, so for a while there are more. */
 const MOST = REMEMBERED + 255;
@@ -91,17 +102,60 @@ async function bytesInUse(): Promise<number> {
     collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const { external, heapUsed } = process.memoryUsage();
-  // JavaScriptCore counts buffers into its heap, V8 does not.
-  return runtime === "bun" ? heapUsed : heapUsed + external;
+  return memoryInUse().heap;
+}
+
+/** What a node's memory did, at every other look. */
+function populationTable({ moments, rate, returned }: Population): Table {
+  const megabytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
+  const { called } = moments.at(-1)!;
+  return {
+    title:
+      `a node of at most ${MAX_ACTIVATIONS} actors, called for ${called}, ${returned} of them again behind their leaving (${
+        rate.toFixed(0)
+      } calls/s)`,
+    columns: [
+      "actors called",
+      "seconds",
+      "in memory",
+      "snapshots",
+      "heap MB",
+      "process MB",
+      "server MB",
+    ],
+    rows: moments.filter((_, i) => i % 2 === 0).map((moment) => [
+      String(moment.called),
+      moment.seconds.toFixed(0),
+      String(moment.activations),
+      String(moment.snapshots),
+      megabytes(moment.heap),
+      megabytes(moment.rss),
+      megabytes(moment.server),
+    ]),
+  };
 }
 
 const empty = await measure(0, Math.ceil(20_000 * options.scale));
 const full = await measure(REMEMBERED, Math.ceil(1_000 * options.scale));
 const most = await measure(MOST, Math.ceil(1_000 * options.scale));
+const population = await measurePopulation({
+  actors: options.actors,
+  maxActivations: MAX_ACTIVATIONS,
+  inFlight: IN_FLIGHT,
+});
+const { moments, peak } = population;
+const growth = {
+  heap: slopeOf(moments, ({ heap }) => heap),
+  rss: slopeOf(moments, ({ rss }) => rss),
+};
 const goals: Goal[] = [
   { name: "idle, nothing remembered ÷ 2 KB", bytes: empty, most: 2_048 },
   { name: "idle, 1,000 commands ÷ 20 KB", bytes: full, most: 20_480 },
+  {
+    name: "heap of a node, by each more actor ÷ 64 B",
+    bytes: Math.max(0, growth.heap),
+    most: 64,
+  },
 ].map(({ name, bytes, most }) => ({
   name,
   ratio: bytes / most,
@@ -117,14 +171,29 @@ const table: Table = {
     [`${MOST}, before the oldest go`, most.toFixed(0)],
   ],
 };
+const grown: Table = {
+  title: "growth in the second half, by each more actor called",
+  columns: ["", "bytes"],
+  rows: Object.entries(growth).map((
+    [what, bytes],
+  ) => [what === "rss" ? "process" : what, bytes.toFixed(1)]),
+};
+goals.push({
+  name: "most actors in memory ÷ the cap and the calls in flight",
+  ratio: peak / (MAX_ACTIVATIONS + IN_FLIGHT),
+  goal: 1,
+  better: "at most",
+});
 printReport({
   bench: "memory",
   rounds: 1,
   ratios: Object.fromEntries(goals.map(({ name, ratio }) => [name, ratio])),
   goals,
-  tables: [table],
+  tables: [table, populationTable(population), grown],
   notes: [
     "Heap in use behind a collection, with and without the actors, divided by their number. " +
     "Command ids are ULIDs; other ids take what they are long.",
+    `The node that is called for many actors makes the calls itself, ${IN_FLIGHT} at a time, on a nats-server of ` +
+    "its own; its memory is looked at behind a collection. The process keeps what it once took from the system.",
   ],
 });

@@ -1,6 +1,7 @@
 /** Several nodes and clients over one nats-server, all in this process. */
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type Aether,
   type AetherError,
@@ -274,6 +275,26 @@ describe("any NATS client", () => {
     for (const [refusal, code] of refusals) {
       assert.equal((await refusal).code, code);
     }
+    await nc.close();
+  });
+
+  it("is failed no call by a node that leaves", async () => {
+    await using world = await natsWorld();
+    const { a } = await threeOf(world);
+    const nc = await connect({ servers: world.servers });
+    const subject = (i: number) =>
+      subjectsOf(world.namespace).ask(parseActorId(`account-k${i}`), "deposit");
+    const asks: Promise<unknown>[] = [];
+    let hasLeft = false;
+    const leaving = delay(20).then(() => a.close()).then(() => hasLeft = true);
+    for (let i = 0; !hasLeft; i++) {
+      asks.push(request(nc, subject(i), '{"amount":1}'));
+      if (i % 10 === 0) await delay(1);
+    }
+    await leaving;
+    const answers = await Promise.all(asks);
+    const failed = answers.filter((answer) => answer instanceof Error);
+    assert.deepEqual(failed, [], `${failed.length} of ${answers.length}`);
     await nc.close();
   });
 

@@ -15,18 +15,20 @@ import {
   type StoredMessage,
 } from "../../nats/mod.ts";
 
-import {
-  eventually,
-  type NatsServerProcess,
-  type NatsServers,
-} from "../support/mod.ts";
+import { eventually, type NatsServerProcess } from "../support/mod.ts";
+
+/** One of three servers, wherever it runs. */
+export type ClusterServer = Pick<
+  NatsServerProcess,
+  "name" | "url" | "monitorUrl"
+>;
 
 /** The server that leads the namespace's event stream. */
-export async function leaderOf(
-  servers: NatsServers,
+export async function leaderOf<S extends ClusterServer>(
+  servers: { readonly servers: readonly S[] },
   nc: Connection,
   namespace: string,
-): Promise<NatsServerProcess> {
+): Promise<S> {
   return await eventually(async () => {
     const name = await leaderName(nc, namespace);
     const leader = servers.servers.find((server) => server.name === name);
@@ -53,7 +55,7 @@ export async function changeLeader(
 
 /** Connects to that one server only. */
 export async function connectTo(
-  server: NatsServerProcess,
+  server: ClusterServer,
 ): Promise<Connection> {
   return await connect({
     servers: server.url,
@@ -69,7 +71,7 @@ export async function connectTo(
  * @returns How many messages each copy has.
  */
 export async function assertSameReplicas(
-  servers: NatsServers,
+  servers: { readonly servers: readonly ClusterServer[] },
   namespace: string,
 ): Promise<number> {
   const stream = streamNames(namespace).events;
@@ -129,7 +131,7 @@ async function leaderName(
 }
 
 /** What a server's monitoring says of its copy of a stream. */
-async function stateOf(server: NatsServerProcess, stream: string) {
+async function stateOf(server: ClusterServer, stream: string) {
   const answer = await fetch(
     `${server.monitorUrl}/jsz?streams=true&config=true`,
   );

@@ -1,15 +1,12 @@
 /** Servers, and nodes in processes of their own, Deno and Bun in turn. */
-import { type ChildProcess, spawn } from "node:child_process";
-import process from "node:process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { Aether } from "../../../mod.ts";
-import { findBun } from "../../../tools/bun_binary.ts";
 import {
   type NatsServers,
   startNatsServer,
 } from "../../../tools/nats_server.ts";
-import { which } from "../../../tools/process.ts";
+import { type FleetNode, programsOf, startNode } from "./process.ts";
+
+export type { FleetNode } from "./process.ts";
 
 /** How a fleet is made up. */
 export interface FleetOptions {
@@ -19,19 +16,6 @@ export interface FleetOptions {
   readonly replicas?: 1 | 3;
   /** What the nodes run on; both in turn by default. */
   readonly runtime?: "deno" | "bun" | "mixed";
-}
-
-/** A node's process. */
-export interface FleetNode {
-  readonly name: string;
-  readonly runtime: string;
-  readonly pid: number;
-  /** Its log, as it came. */
-  readonly log: readonly Record<string, unknown>[];
-  /** Resolves with its exit code or signal. */
-  readonly ended: Promise<string>;
-  /** Sends it a signal. */
-  signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void;
 }
 
 /** Servers, nodes and a client. */
@@ -75,19 +59,13 @@ export class Fleet implements AsyncDisposable {
   /** Starts a node; one of that name must not run. */
   async startNode(name: string): Promise<FleetNode> {
     const number = Number(name.slice(1));
-    const [program, ...args] = this
-      .programs[(number - 1) % this.programs.length]!;
-    const script = fileURLToPath(new URL("./node.ts", import.meta.url));
-    const child = spawn(program!, [
-      ...args,
-      script,
-      this.servers.urls.join(","),
-      this.namespace,
+    const node = await startNode(
       name,
-      String(this.options.replicas),
-    ], { stdio: ["pipe", "pipe", "inherit"] });
-    const node = nodeOf(name, program!, child);
-    await node.ready;
+      this.programs[(number - 1) % this.programs.length]!,
+      this.servers.urls,
+      this.namespace,
+      this.options.replicas,
+    );
     this.nodes.set(name, node);
     node.ended.then(() => {
       if (this.nodes.get(name) === node) this.nodes.delete(name);
@@ -149,53 +127,4 @@ export class Fleet implements AsyncDisposable {
     return Object.keys(shares).sort().join() === names.join() &&
       Object.values(shares).every((share) => Math.abs(share - fair) <= 1);
   }
-}
-
-async function programsOf(
-  runtime: string,
-): Promise<readonly (readonly string[])[]> {
-  const programs: string[][] = [];
-  if (runtime !== "bun") {
-    const deno = "Deno" in globalThis ? process.execPath : which("deno");
-    if (deno === undefined) throw new Error("there is no deno on PATH");
-    programs.push([deno, "run", "-A", "--no-check"]);
-  }
-  if (runtime !== "deno") programs.push([await findBun()]);
-  return programs;
-}
-
-function nodeOf(
-  name: string,
-  program: string,
-  child: ChildProcess,
-): FleetNode & { readonly ready: Promise<void> } {
-  const log: Record<string, unknown>[] = [];
-  const ready = Promise.withResolvers<void>();
-  const ended = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(error.message));
-    child.once("close", (code, signal) => resolve(signal ?? String(code)));
-  });
-  ended.then((how) => ready.reject(new Error(`node ${name} ended: ${how}`)));
-  ready.promise.catch(() => {});
-  createInterface({ input: child.stdout! }).on("line", (line) => {
-    if (line === "ready") return ready.resolve();
-    try {
-      log.push(JSON.parse(line));
-    } catch { /* not ours */ }
-  });
-  child.stdin!.on("error", () => {});
-  let isOver = false;
-  ended.then(() => isOver = true);
-  return {
-    name,
-    runtime: /bun[^/]*$/.test(program) ? "bun" : "deno",
-    pid: child.pid!,
-    log,
-    ended,
-    ready: ready.promise,
-    // ChildProcess.kill() of Deno sends one signal and no second one.
-    signal(signal) {
-      if (!isOver) process.kill(child.pid!, signal);
-    },
-  };
 }

@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly timeout?: number;
   /** How calls to be made are drawn. */
   readonly random: Random;
+  /** Another one, whose journal is written on: one order of things for both. */
+  readonly with?: Load;
 }
 
 /** What calls have come to. */
@@ -33,7 +35,7 @@ export interface LoadCounts {
 /** Makes calls until it is stopped. */
 export class Load {
   /** What was called and told, in the order of things. */
-  readonly journal: Entry[] = [];
+  readonly journal: Entry[];
   readonly counts: LoadCounts = {
     done: 0,
     rejected: 0,
@@ -43,17 +45,22 @@ export class Load {
   };
   /** Milliseconds each call took that was answered. */
   readonly latencies: number[] = [];
+  /** Milliseconds the longest call took, however it ended. */
+  longest = 0;
   readonly keys: readonly string[];
   readonly #client: Aether;
-  readonly #options: Required<LoadOptions>;
+  readonly #options: Required<Omit<LoadOptions, "with">>;
   readonly #shares: readonly number[];
   readonly #underway = new Set<Promise<void>>();
-  #calls = 0;
+  readonly #numbers: { last: number };
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(client: Aether, options: LoadOptions) {
     const { actors = 200, rate = 300, timeout = 10_000, random } = options;
     this.#client = client;
+    const { with: other } = options;
+    this.journal = other === undefined ? [] : other.journal;
+    this.#numbers = other === undefined ? { last: 0 } : other.#numbers;
     this.#options = { actors, rate, timeout, random };
     this.keys = Array.from({ length: actors }, (_, i) => `k${i}`);
     this.#shares = zipf(actors);
@@ -116,8 +123,12 @@ export class Load {
   }
 
   #track(call: Promise<void>): Promise<void> {
+    const began = performance.now();
     this.#underway.add(call);
-    return call.finally(() => this.#underway.delete(call));
+    return call.finally(() => {
+      this.#underway.delete(call);
+      this.longest = Math.max(this.longest, performance.now() - began);
+    });
   }
 
   async #append(
@@ -126,7 +137,7 @@ export class Load {
     input: number | undefined,
     timeout = this.#options.timeout,
   ): Promise<void> {
-    const call = ++this.#calls;
+    const call = ++this.#numbers.last;
     const commandId = ulid();
     const actorId = `tally-${key}`;
     this.journal.push({
@@ -161,7 +172,7 @@ export class Load {
   }
 
   async #read(key: string): Promise<void> {
-    const call = ++this.#calls;
+    const call = ++this.#numbers.last;
     const { timeout } = this.#options;
     this.journal.push({ type: "read", call, actorId: `tally-${key}` });
     try {
