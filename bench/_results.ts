@@ -24,7 +24,7 @@ const NOT_MEASURED = [
   "processor time beside wall time",
   "cold disks: what is read was written a moment ago",
   "other payloads than events of about 200 bytes of data, and large states in snapshots",
-  "durable subscriptions, fail-over",
+  "durable subscriptions, policies, projections, effects, more than two nodes; fail-over and nodes at rest have benches of their own (bench/failover.ts, bench/cluster_rest.ts)",
   "Deno's own transport; both runtimes use @nats-io/transport-node",
   "macOS and Windows",
 ];
