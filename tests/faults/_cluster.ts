@@ -68,11 +68,13 @@ export async function connectTo(
  * Reads the event stream from each server's own copy, and from the leader
  * through each server, and holds them against one another.
  *
+ * @param timeout Milliseconds that a copy may take to come up with the others.
  * @returns How many messages each copy has.
  */
 export async function assertSameReplicas(
   servers: { readonly servers: readonly ClusterServer[] },
   namespace: string,
+  timeout = 20_000,
 ): Promise<number> {
   const stream = streamNames(namespace).events;
   // What each server says of its own copy.
@@ -84,7 +86,7 @@ export async function assertSameReplicas(
     assert(first !== undefined, `${servers.servers[0]!.name} has no copy`);
     for (const state of states) assert.deepEqual(state, first);
     return true;
-  }, { timeout: 20_000, interval: 100 });
+  }, { timeout, interval: 100 });
 
   let reference: readonly string[] | undefined;
   for (const server of servers.servers) {
