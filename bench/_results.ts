@@ -59,7 +59,9 @@ function machine(
 ): string {
   const all = cpus();
   const versions = new Map(reports.map((r) => [r.runtime, r.version]));
-  const rounds = Math.min(...reports.map((report) => report.rounds));
+  const counts = reports.map((report) => report.rounds);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const rounds = least === most ? `${least}` : `${least} to ${most}`;
   return [
     `- date: ${new Date().toISOString().slice(0, 10)}`,
     `- processor: ${all[0]?.model.trim() ?? "unknown"}, ${all.length} cores`,
