@@ -141,10 +141,12 @@ async function kill(): Promise<Death> {
 
 function print(): void {
   const row = (name: string, of: readonly number[]) =>
-    `| ${name} | ${of.length} | ${
-      [percentile(of, 0.5), percentile(of, 0.99), Math.max(...of)]
-        .map((ms) => ms.toFixed(0)).join(" | ")
-    } |`;
+    of.length === 0
+      ? `| ${name} | 0 | | | |`
+      : `| ${name} | ${of.length} | ${
+        [percentile(of, 0.5), percentile(of, 0.99), Math.max(...of)]
+          .map((ms) => ms.toFixed(0)).join(" | ")
+      } |`;
   const of = (led: boolean) => deaths.filter((death) => death.led === led);
   const answers = (some: readonly Death[]) =>
     some.flatMap((death) => death.answers);
@@ -174,11 +176,12 @@ function print(): void {
     "",
   ].join("\n"));
   const all = answers(deaths);
-  const figures = (some: readonly number[]) => ({
-    p50Ms: Math.round(percentile(some, 0.5)),
-    p99Ms: Math.round(percentile(some, 0.99)),
-    maxMs: Math.round(Math.max(...some)),
-  });
+  const figures = (some: readonly number[]) =>
+    some.length === 0 ? null : ({
+      p50Ms: Math.round(percentile(some, 0.5)),
+      p99Ms: Math.round(percentile(some, 0.99)),
+      maxMs: Math.round(Math.max(...some)),
+    });
   console.log(JSON.stringify({
     bench: "failover",
     kills,
