@@ -1,4 +1,5 @@
 /** The cluster as the demo tells of it: nodes, leader, shards, and a death. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterManager } from "@flowmade/aether/cluster";
 
 /** Watches a cluster, and times how long a killed node's shards are nobody's. */
@@ -7,6 +8,7 @@ export class ClusterWatch {
   takeover: number | undefined;
   readonly #manager: ClusterManager;
   readonly #type: string;
+  #since = performance.now();
 
   /** Watches who has the shards of a type. */
   constructor(manager: ClusterManager, type: string) {
@@ -35,8 +37,16 @@ export class ClusterWatch {
       const shares = this.#shares();
       return nodes.every((node) => (shares.get(node) ?? 0) >= fair);
     };
-    if (isShared()) return;
-    for await (const _ of this.#manager.changes()) if (isShared()) return;
+    if (!isShared()) {
+      for await (const _ of this.#manager.changes()) if (isShared()) break;
+    }
+    this.#since = performance.now();
+  }
+
+  /** Waits until the nodes have been there for long enough to judge each other. */
+  async settled(): Promise<void> {
+    const left = this.#since + SETTLED - performance.now();
+    if (left > 0) await delay(left);
   }
 
   /** A node is killed in this moment. */
@@ -57,3 +67,6 @@ export class ClusterWatch {
     return shares;
   }
 }
+
+/** Milliseconds; a node that joined less than two seconds ago condemns nobody. */
+const SETTLED = 3_000;

@@ -136,8 +136,9 @@ async function feed(
     window,
     progress: true,
     onAnswer: (step, answer) => ledger.add(step, answer),
-    halfWay() {
+    async halfWay() {
       const victim = workers[1]!;
+      await watch.settled();
       watch.kills(victim.name);
       victim.kill();
       return describe(victim);

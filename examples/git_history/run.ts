@@ -20,7 +20,7 @@ export interface RunOptions {
   /** Shows how far it is. */
   readonly progress?: boolean;
   /** Called half-way; what it kills is named in what it returns. */
-  readonly halfWay?: () => string;
+  readonly halfWay?: () => string | Promise<string>;
 }
 
 /** Sends a command for each file that each commit touched; resolves when all are done. */
@@ -49,7 +49,7 @@ export async function feedHistory(
     for await (const commit of readHistory(repository)) {
       await driver.submit(await planCommit(commit, facts.lookUp));
       if (++commits !== Math.ceil(repository.commits / 2)) continue;
-      killed = halfWay?.();
+      killed = await halfWay?.();
       if (killed === undefined) continue;
       meter.mark();
       progress.say(`Half-way: ${killed} was killed (SIGKILL)`);
