@@ -1,5 +1,10 @@
 /** What handlers are given beside state and input. Parts that few handlers read are made when read. */
-import { type Effect, type Timer, ulid } from "../event/mod.ts";
+import {
+  type Effect,
+  InvalidArgumentError,
+  type Timer,
+  ulid,
+} from "../event/mod.ts";
 import type { Call, CallOrigin } from "./_call.ts";
 import { Collector } from "./_collector.ts";
 import type { CommandContext, QueryContext } from "./context.ts";
@@ -113,7 +118,13 @@ export class HandlerContext implements CommandContext {
 
   get #promises(): Collector {
     if (this.#collector !== undefined) return this.#collector;
-    const { call } = this.#job;
+    const { call, keepsPromises } = this.#job;
+    if (!keepsPromises) {
+      throw new InvalidArgumentError(
+        `Cannot promise anything for "${call.name}" of "${call.address.id}" as the store that was given ` +
+          "has no inbox to carry it out from: give one that has, such as JetStreamEventStore",
+      );
+    }
     const now = this.now.getTime();
     const collector = new Collector(this.#definition, call, now, this.#timers);
     if (this.#isDecided) collector.end();

@@ -290,6 +290,11 @@ export class Host implements Surroundings, JobSurroundings {
     });
   }
 
+  /** As {@link JobSurroundings.keepsPromises}. */
+  get keepsPromises(): boolean {
+    return this.#relay !== undefined;
+  }
+
   /** As {@link Surroundings.tenure}. */
   tenure({ shard, type }: ActorAddress): Tenure {
     return this.#tenure(type, shard);

@@ -22,6 +22,8 @@ export type Stage = "waiting" | "deciding" | "committing" | "settled";
 export interface JobSurroundings {
   /** Watches deadlines. */
   readonly deadlines: Deadlines;
+  /** Whether there is somebody to carry out what a decision promises. */
+  readonly keepsPromises: boolean;
   /** A handler failed, other than by `Rejected`. */
   failed(call: Call, error: CommandFailedError): void;
 }
@@ -66,6 +68,11 @@ export class Job implements Timed {
     this.#env = env;
     this.#resolve = resolve;
     this.#reject = reject;
+  }
+
+  /** As {@link JobSurroundings.keepsPromises}. */
+  get keepsPromises(): boolean {
+    return this.#env.keepsPromises;
   }
 
   /** When it has to be answered, on the monotonic clock. */
