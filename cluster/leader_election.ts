@@ -160,7 +160,9 @@ export class LeaderElection implements AsyncDisposable {
   /** Looks who leads, and takes the lease where nobody does. */
   async start(): Promise<void> {
     this.#stopWatching = this.#control.watch("leader", (entry) => {
-      if (this.#observe(entry)) this.#soon(0);
+      const isNews = this.#observe(entry);
+      // Its own lease, as it comes back, is no reason to renew it.
+      if (isNews && leaderOf(entry)?.run !== this.#run) this.#soon(0);
     });
     await this.#serially(() => this.#step());
     this.#plan();

@@ -234,8 +234,7 @@ describe("LeaderElection", () => {
       assert.equal(await second.preempt("another-run"), false);
       assert.equal(first.isLeader(), true);
       assert.equal(await first.write("ctl.map", "first") !== undefined, true);
-      // A write that is refused for another reason leaves it to be tried again.
-      await eventually(() => second.preempt(run));
+      assert.equal(await second.preempt(run), true);
       assert.ok(second.epoch! > epoch);
       // The evidence was wrong: the deposed one finds out by its next write.
       await assert.rejects(
@@ -253,7 +252,7 @@ describe("LeaderElection", () => {
       // Pre-empted back: epochs only grow.
       await eventually(() => first.leader?.node === "second");
       const before = second.epoch!;
-      await eventually(() => first.preempt(second.leader!.run));
+      assert.equal(await first.preempt(second.leader!.run), true);
       assert.ok(first.epoch! > before);
     },
   );
@@ -269,7 +268,7 @@ describe("LeaderElection", () => {
       await second.start();
       const boundary = await first.write("ctl.map", "first");
       const { epoch, run } = first.leader!;
-      await eventually(() => second.preempt(run));
+      assert.equal(await second.preempt(run), true);
       // As a frozen process sends it when it wakes up.
       const answer = await candidates.worldOf(first).control.publish({
         key: "ctl.map",
