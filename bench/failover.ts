@@ -16,7 +16,7 @@
 import { cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { checkHistory } from "../tests/faults/_history.ts";
+import { checkHistory } from "../tests/faults/checker/history.ts";
 import { Fleet } from "../tests/faults/fleet/fleet.ts";
 import { Load } from "../tests/faults/fleet/load.ts";
 import { seeded } from "../tests/support/mod.ts";

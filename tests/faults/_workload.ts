@@ -27,7 +27,7 @@ import {
   type Entry,
   type LoggedEvent,
   type StaleRead,
-} from "./_history.ts";
+} from "./checker/history.ts";
 
 /** Whether the long form was asked for. */
 export const nightly: boolean = process.env.AETHER_NIGHTLY === "1";

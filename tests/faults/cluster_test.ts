@@ -10,7 +10,7 @@ import {
   uniqueNamespace,
 } from "../support/mod.ts";
 import { assertSameReplicas, changeLeader, leaderOf } from "./_cluster.ts";
-import type { StaleRead } from "./_history.ts";
+import type { StaleRead } from "./checker/history.ts";
 import { nightly, report, Workload } from "./_workload.ts";
 
 /** How long a server is frozen. */

@@ -10,7 +10,7 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeno, type Random, seeded } from "../support/mod.ts";
-import { checkHistory, type StaleRead } from "./_history.ts";
+import { checkHistory, type StaleRead } from "./checker/history.ts";
 import { Fleet, type FleetOptions } from "./fleet/fleet.ts";
 import { Load } from "./fleet/load.ts";
 

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Random, seeded } from "../support/mod.ts";
-import { checkHistory, type Entry, type LoggedEvent } from "./_history.ts";
+import {
+  checkHistory,
+  type Entry,
+  type LoggedEvent,
+} from "./checker/history.ts";
 
 /** A history in which all is right: several actors, calls that overlap, all outcomes. */
 function rightHistory(random: Random, calls = 400) {

@@ -15,7 +15,7 @@ import { connect } from "../../nats/mod.ts";
 import { Aether } from "../../mod.ts";
 import { eventually, isDeno, seeded } from "../support/mod.ts";
 import { assertSameReplicas, leaderOf } from "./_cluster.ts";
-import { checkHistory, type StaleRead } from "./_history.ts";
+import { checkHistory, type StaleRead } from "./checker/history.ts";
 import { Load } from "./fleet/load.ts";
 import { type FleetNode, programsOf, startNode } from "./fleet/process.ts";
 import { Network } from "./partition/network.ts";

@@ -5,7 +5,7 @@
 import { type AetherError, ulid } from "../../../event/mod.ts";
 import type { Aether } from "../../../mod.ts";
 import type { Random } from "../../support/mod.ts";
-import type { Entry, LoggedEvent } from "../_history.ts";
+import type { Entry, LoggedEvent } from "../checker/history.ts";
 import { Tally } from "./tally.ts";
 
 /** How calls are made. */
