@@ -34,6 +34,8 @@ export type Entry =
     readonly type: "append";
     readonly call: number;
     readonly parts: readonly Part[];
+    /** The call whose command it repeats, under the same id. */
+    readonly again?: number;
   }
   /** It is done: the version each part's actor has now. */
   | {
@@ -47,9 +49,20 @@ export type Entry =
   /** Nobody knows. */
   | { readonly type: "unknown"; readonly call: number }
   /** A read of an actor's version begins. */
-  | { readonly type: "read"; readonly call: number; readonly actorId: string }
-  /** It has brought this version. */
-  | { readonly type: "saw"; readonly call: number; readonly version: number };
+  | {
+    readonly type: "read";
+    readonly call: number;
+    readonly actorId: string;
+    /** Whether it is to see all that was stored before it began. */
+    readonly linear?: boolean;
+  }
+  /** It has brought this version, and perhaps the state at it. */
+  | {
+    readonly type: "saw";
+    readonly call: number;
+    readonly version: number;
+    readonly state?: unknown;
+  };
 
 /** An event as it lies in the log. */
 export interface LoggedEvent {

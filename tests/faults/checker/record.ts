@@ -3,6 +3,10 @@ import type { Entry } from "./history.ts";
 
 /** An event as it lies in the log, with all the checker looks at. */
 export interface RecordedEvent {
+  /**
+   * Its command's id where a command made it, as a command of a run makes one event
+   * at most and callers know its id; else its own. Deliveries name it likewise.
+   */
   readonly id: string;
   readonly actorId: string;
   readonly version: number;
