@@ -42,6 +42,20 @@ export interface RecordedEffect {
   readonly due?: number | undefined;
 }
 
+/** What a commit says of a command it answers, with events or without. */
+export interface RecordedAnswer {
+  /** The command. */
+  readonly id: string;
+  /** Whose command it was. */
+  readonly actorId: string;
+  /** Where the commit lies. */
+  readonly sequence: number;
+  /** How many of its events are the command's. */
+  readonly events: number;
+  /** The reason, where it was rejected. */
+  readonly rejected?: string | undefined;
+}
+
 /** What one subscriber was given, in its order. */
 export interface RecordedSubscription {
   readonly name: string;
@@ -87,6 +101,8 @@ export interface RunRecord {
   /** The whole log, in the order of the stream. */
   readonly log: readonly RecordedEvent[];
   readonly effects: readonly RecordedEffect[];
+  /** What all commits say of the commands they answer. */
+  readonly answers?: readonly RecordedAnswer[];
   /** Ids of effects that lie in the parking place. */
   readonly parked: readonly string[];
   readonly subscriptions: readonly RecordedSubscription[];
