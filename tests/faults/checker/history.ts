@@ -42,14 +42,32 @@ export type Entry =
     readonly commitId: string;
     readonly versions: readonly number[];
   }
-  /** It is surely not done. */
-  | { readonly type: "failed"; readonly call: number; readonly code: string }
-  /** Nobody knows. */
-  | { readonly type: "unknown"; readonly call: number }
-  /** A read of an actor's version begins. */
+  /**
+   * It is surely not done; a code of Aether's errors, or `nothing` where it was done
+   * and came to no event. With what else the error said.
+   */
+  | {
+    readonly type: "failed";
+    readonly call: number;
+    readonly code: string;
+    readonly retryable?: boolean | undefined;
+    readonly ambiguous?: boolean | undefined;
+  }
+  /** Nobody knows; the code of the error that said so. */
+  | {
+    readonly type: "unknown";
+    readonly call: number;
+    readonly code?: string | undefined;
+  }
+  /** A read of an actor begins. */
   | { readonly type: "read"; readonly call: number; readonly actorId: string }
-  /** It has brought this version. */
-  | { readonly type: "saw"; readonly call: number; readonly version: number };
+  /** It has brought this version, and perhaps the state. */
+  | {
+    readonly type: "saw";
+    readonly call: number;
+    readonly version: number;
+    readonly state?: unknown;
+  };
 
 /** An event as it lies in the log. */
 export interface LoggedEvent {
