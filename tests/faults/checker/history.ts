@@ -12,6 +12,10 @@
  * | unknown                | all of its events are, once, or none is                  |
  * | a version it read      | nothing acknowledged before the read is newer            |
  *
+ * A command that comes again under its id is answered as it was before, if it was
+ * done: at its old place, whatever was acknowledged since. Otherwise it may turn out
+ * either way; a failure that is no rejection tells of that attempt alone.
+ *
  * And of the log alone: per actor versions 1..n without gap or repeat, a commit
  * at one place, no event that nobody wrote. And of both: what was acknowledged
  * before a call began has a smaller version than what the call stored.
@@ -88,6 +92,8 @@ export interface StaleRead {
   readonly entry: number;
   /** What was read. */
   readonly problem: string;
+  /** Whether it was to see all that was stored before it began; undefined if untold. */
+  readonly linear: boolean | undefined;
 }
 
 /** How a history is examined. */
@@ -132,6 +138,7 @@ export function examineHistory(
   const written = new Set<string>();
   const acknowledged = new Map<string, number>();
   const open = new Map<number, Open>();
+  const done = new Map<number, Told>();
   const versionsBehind = (actors: readonly string[]) =>
     actors.map((actorId) => acknowledged.get(actorId) ?? 0);
 
@@ -141,8 +148,12 @@ export function examineHistory(
       const parts = entry.type === "append"
         ? entry.parts
         : [{ actorId: entry.actorId, eventIds: [] }];
-      const floors = versionsBehind(parts.map(({ actorId }) => actorId));
-      open.set(call, { parts, floors });
+      const again = entry.type === "append" ? entry.again : undefined;
+      const floors = again === undefined
+        ? versionsBehind(parts.map(({ actorId }) => actorId))
+        : parts.map(() => 0);
+      const linear = entry.type === "read" ? entry.linear : undefined;
+      open.set(call, { parts, floors, again, linear });
       for (const { eventIds } of parts) {
         for (const id of eventIds) written.add(id);
       }
@@ -159,6 +170,9 @@ export function examineHistory(
     );
     const events = found.flat();
     const stored = events.filter((event) => event !== undefined);
+    if (entry.type === "ok") done.set(call, entry);
+    const first = done.get(begun.again ?? NaN);
+    if (first !== undefined) checkAgain(entry, first, report);
     switch (entry.type) {
       case "ok":
         checkPlaces(entry, begun, found, "I1", report);
@@ -170,6 +184,7 @@ export function examineHistory(
         looked("I3");
         break;
       case "failed":
+        if (begun.again !== undefined && !isFinal(entry.code)) break;
         for (const event of stored) {
           report(
             "I15",
@@ -195,6 +210,7 @@ export function examineHistory(
         if (entry.version < floor!) {
           onStaleRead({
             entry: index,
+            linear: begun.linear,
             problem: `${what} after ${floor} was acknowledged`,
           });
         }
@@ -226,14 +242,41 @@ interface Open {
   readonly parts: readonly Part[];
   /** What was acknowledged of each part's actor when the call began. */
   readonly floors: readonly number[];
+  /** The call whose command it repeats. */
+  readonly again: number | undefined;
+  readonly linear: boolean | undefined;
+}
+
+/** That a call is done. */
+interface Told {
+  readonly call: number;
+  readonly commitId: string;
+  readonly versions: readonly number[];
+}
+
+/** Whether a failure is the command's outcome, and not that of one attempt alone. */
+function isFinal(code: string): boolean {
+  return code === "rejected" || code === "nothing";
+}
+
+/** Holds the answer to a command that came again against the one before. */
+function checkAgain(entry: Entry, first: Told, report: Report): void {
+  const { call } = entry;
+  const as = `call ${call} was answered otherwise than call ${first.call}, ` +
+    "whose command it repeats";
+  if (entry.type === "failed" && isFinal(entry.code)) {
+    report("I4", `${as}: "${entry.code}"`);
+  } else if (
+    entry.type === "ok" &&
+    (entry.commitId !== first.commitId ||
+      entry.versions.join() !== first.versions.join())
+  ) {
+    report("I4", `${as}: version ${entry.versions} by ${entry.commitId}`);
+  }
 }
 
 function checkPlaces(
-  told: {
-    readonly call: number;
-    readonly commitId: string;
-    readonly versions: readonly number[];
-  },
+  told: Told,
   { parts, floors }: Open,
   found: readonly (readonly (LoggedEvent | undefined)[])[],
   broken: InvariantId,

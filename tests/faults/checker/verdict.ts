@@ -39,6 +39,8 @@ export interface Verdict {
   readonly violations: readonly Violation[];
   /** How many things were looked at; 0 says that an invariant was not checked. */
   readonly checked: Readonly<Record<InvariantId, number>>;
+  /** Reads of an owner that were stale for a moment, which nothing forbids. */
+  readonly staleReads?: number;
 }
 
 /** Collects violations, and counts what was looked at. */

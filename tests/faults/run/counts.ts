@@ -1,4 +1,5 @@
 /** What nodes counted, and what their logs tell, of all of their lives. */
+import { missingIn } from "../checker/mod.ts";
 import type { FleetNode } from "../fleet/process.ts";
 import { mayBeOutsiders } from "./workload/outsider.ts";
 import type { RunWorld } from "./world.ts";
@@ -65,11 +66,11 @@ export function countsOf(world: RunWorld): Counts {
 export function vacuity(counts: Counts): string[] {
   const { conflicts, lateOwners, repeats, resent, settled, staleOutsider } =
     counts;
-  return [
-    ...(lateOwners + staleOutsider > 0 ? [] : ["no stale write was refused"]),
-    ...(conflicts > 0 ? [] : ["no node met a conflict"]),
-    ...(repeats + resent + settled > 0 ? [] : ["nothing was tried again"]),
-  ].map((what) => `the run shows nothing, as ${what}`);
+  return missingIn({
+    staleWritesRefused: lateOwners + staleOutsider,
+    conflicts,
+    retries: repeats + resent + settled,
+  }).map((what) => `the run shows nothing: ${what}`);
 }
 
 interface Counted {

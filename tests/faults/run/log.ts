@@ -22,7 +22,7 @@ import type {
   RecordedEffect,
   RecordedEvent,
   RecordedOutcome,
-} from "../checker/record.ts";
+} from "../checker/mod.ts";
 
 /** What a message of the log says. */
 export interface LogParts {

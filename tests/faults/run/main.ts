@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { seeded } from "../../support/mod.ts";
-import type { RunRecord } from "../checker/record.ts";
+import type { RunRecord } from "../checker/mod.ts";
 import { FAULTS } from "./faults/mod.ts";
 import { judge } from "./judge.ts";
 import { pageOf } from "./report.ts";
@@ -139,14 +139,9 @@ function examine(path: string): void {
   const { record } = JSON.parse(readFileSync(path, "utf8")) as {
     record: RunRecord;
   };
-  const { verdict: { checked, violations } } = judge(record);
+  const { checked, violations } = judge(record);
   console.log(checked);
-  for (
-    const { invariant, what } of violations as {
-      invariant: string;
-      what: string;
-    }[]
-  ) {
+  for (const { invariant, what } of violations) {
     console.log(`VIOLATION ${invariant}: ${what}`);
   }
   process.exitCode = violations.length === 0 ? 0 : 1;

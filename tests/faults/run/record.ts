@@ -8,7 +8,7 @@ import {
   Link,
 } from "../../../nats/mod.ts";
 import { connectTo } from "../_cluster.ts";
-import type { RecordedSnapshot, RunRecord } from "../checker/record.ts";
+import type { RecordedSnapshot, RunRecord } from "../checker/mod.ts";
 import { RunLog } from "./log.ts";
 import { Sums } from "./workload/reactions.ts";
 import type { RunWorld } from "./world.ts";

@@ -1,5 +1,5 @@
 /** What runs have shown, as a page of Markdown. */
-import { type InvariantId, INVARIANTS } from "../checker/verdict.ts";
+import { type InvariantId, INVARIANTS } from "../checker/mod.ts";
 import type { Fault } from "./fault.ts";
 import { type Figure, figuresOf } from "./figures.ts";
 import type { Injection, RunReport } from "./run.ts";

@@ -1,6 +1,6 @@
 /** What the workload of a run means, for the checker. */
 import { deriveId } from "../../../event/mod.ts";
-import { ruleOf, type Rules } from "../checker/rules.ts";
+import { ruleOf, type Rules } from "../checker/mod.ts";
 import { Tally } from "../fleet/tally.ts";
 import { Account, Audit, Reminder } from "./workload/actors.ts";
 import { Spending, Sums } from "./workload/reactions.ts";

@@ -2,8 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "../../../nats/mod.ts";
 import type { Random } from "../../support/mod.ts";
-import type { RunRecord } from "../checker/record.ts";
-import type { Violation } from "../checker/verdict.ts";
+import type { RunRecord } from "../checker/mod.ts";
 import { Bag } from "./bag.ts";
 import { type Counts, countsOf, vacuity } from "./counts.ts";
 import type { Fault, Injected, Observation } from "./fault.ts";
@@ -105,7 +104,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const unrest = await rest(world, log, quick ? QUICK_REST : REST);
   const counts = countsOf(world);
   const record = await recordOf(world, log);
-  const { staleReads, verdict } = judge(record);
+  const { checked, staleReads = 0, violations } = judge(record);
   return {
     seed: random.seed,
     ...{ replicas, runtimes, duration, schedule, unavailable, counts, record },
@@ -124,13 +123,10 @@ export async function run(options: RunOptions): Promise<RunReport> {
       ),
       ...world.journal.violations,
       ...unrest.map((what) => `not at rest: ${what}`),
-      ...verdict.violations.map(({ invariant, what }: Violation) =>
-        `${invariant}: ${what}`
-      ),
+      ...violations.map(({ invariant, what }) => `${invariant}: ${what}`),
       ...vacuity(counts),
     ],
-    checked: verdict.checked,
-    staleReads,
+    ...{ checked, staleReads },
   };
 }
 

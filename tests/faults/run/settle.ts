@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Inbox } from "../../../store/mod.ts";
-import type { RecordedEffect } from "../checker/record.ts";
+import type { RecordedEffect } from "../checker/mod.ts";
 import type { RunLog } from "./log.ts";
 import { Sums } from "./workload/reactions.ts";
 import type { RunWorld } from "./world.ts";

@@ -3,7 +3,7 @@ import type { BusEvent, Subscription } from "../../../../bus/mod.ts";
 import type { Aether } from "../../../../mod.ts";
 import type { EffectStore } from "../../../../store/mod.ts";
 import { eventually } from "../../../support/mod.ts";
-import type { RecordedSubscription } from "../../checker/record.ts";
+import type { RecordedSubscription } from "../../checker/mod.ts";
 
 const TYPE = "tally";
 
