@@ -83,9 +83,9 @@ class Watcher {
     void subscription.each((event) => this.#take(event));
   }
 
-  #take({ actorId, commandId, id, sequence, version }: BusEvent): void {
+  #take({ actorId, id, sequence, version }: BusEvent): void {
     this.#deliveries.push({
-      id: commandId ?? id,
+      id,
       actorId,
       version,
       sequence: sequence!,
