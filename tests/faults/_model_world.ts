@@ -238,7 +238,8 @@ class World {
     }
     if (kind < 44) return { id, to: tally, name: "leave" };
     if (kind < 55) {
-      return { id, to: account, name: "deposit", input: { amount } };
+      const much = { amount: amount * 10 };
+      return { id, to: account, name: "deposit", input: much };
     }
     if (kind < 60) {
       return { id, to: account, name: "withdraw", input: { amount } };
