@@ -34,6 +34,8 @@ export type Entry =
     readonly type: "append";
     readonly call: number;
     readonly parts: readonly Part[];
+    /** The call whose command it repeats, under the same id. */
+    readonly again?: number | undefined;
   }
   /** It is done: the version each part's actor has now. */
   | {
@@ -42,14 +44,38 @@ export type Entry =
     readonly commitId: string;
     readonly versions: readonly number[];
   }
-  /** It is surely not done. */
-  | { readonly type: "failed"; readonly call: number; readonly code: string }
-  /** Nobody knows. */
-  | { readonly type: "unknown"; readonly call: number }
-  /** A read of an actor's version begins. */
-  | { readonly type: "read"; readonly call: number; readonly actorId: string }
-  /** It has brought this version. */
-  | { readonly type: "saw"; readonly call: number; readonly version: number };
+  /**
+   * It is surely not done; a code of Aether's errors, or `nothing` where it was done
+   * and came to no event. With what else the error said.
+   */
+  | {
+    readonly type: "failed";
+    readonly call: number;
+    readonly code: string;
+    readonly retryable?: boolean | undefined;
+    readonly ambiguous?: boolean | undefined;
+  }
+  /** Nobody knows; the code of the error that said so. */
+  | {
+    readonly type: "unknown";
+    readonly call: number;
+    readonly code?: string | undefined;
+  }
+  /** A read of an actor begins. */
+  | {
+    readonly type: "read";
+    readonly call: number;
+    readonly actorId: string;
+    /** Whether it is to see all that was stored before it began. */
+    readonly linear?: boolean | undefined;
+  }
+  /** It has brought this version, and perhaps the state. */
+  | {
+    readonly type: "saw";
+    readonly call: number;
+    readonly version: number;
+    readonly state?: unknown;
+  };
 
 /** An event as it lies in the log. */
 export interface LoggedEvent {

@@ -1,4 +1,17 @@
-/** What a run of faults leaves behind, for the checker. */
+/**
+ * What a run of faults leaves behind, for the checker.
+ *
+ * It is taken when the run has come to rest: faults healed, callers done, inbox
+ * empty, subscribers and projections caught up. What is optional is looked at where
+ * it is there; the counts of the verdict say how much that was.
+ *
+ * A caller that appends knows the ids of its events. One that calls a command does
+ * not, and names them in its journal by the command's id: `<id>` the first event of
+ * the decision, `<id>#1` the second, and so on. Every call is in the journal, those
+ * that set the scene too.
+ *
+ * @module
+ */
 import type { Entry } from "./history.ts";
 
 /** An event as it lies in the log, with all the checker looks at. */
@@ -24,7 +37,7 @@ export interface RecordedEvent {
 /** A command that was stored with an event, or a timer that was set by it. */
 export interface RecordedEffect {
   readonly kind: "send" | "schedule" | "cancel";
-  /** Id under which it takes effect at its target. */
+  /** Id under which it takes effect at its target; of a cancel, of nothing. */
   readonly id: string;
   /** Whose decision it is. */
   readonly from: string;
@@ -36,6 +49,30 @@ export interface RecordedEffect {
   readonly name?: string | undefined;
   /** When a timer is due: milliseconds since 1970. */
   readonly due?: number | undefined;
+  /** What a sent command is given. */
+  readonly input?: unknown;
+  /**
+   * Id of the command that tells the sender of a rejection; absent where the sender
+   * did not ask (`onRejected`), and a rejection is parked.
+   */
+  readonly rejectionId?: string | undefined;
+}
+
+/** A command and what it came to, as the commit that answers it remembers it. */
+export interface RecordedOutcome {
+  readonly commandId: string;
+  /** Whose commit it is. */
+  readonly actorId: string;
+  /** Where that lies. */
+  readonly sequence: number;
+  /** How many of its events are the command's. */
+  readonly events: number;
+  /** Why it was rejected; absent where it was not. */
+  readonly rejected?: string | undefined;
+  /** Generation of the shard whose owner wrote it; 0 for none. */
+  readonly generation?: number | undefined;
+  /** Milliseconds since 1970, by the server's clock. */
+  readonly storedAt?: number | undefined;
 }
 
 /** What one subscriber was given, in its order. */
@@ -82,7 +119,14 @@ export interface RunRecord {
   readonly journal: readonly Entry[];
   /** The whole log, in the order of the stream. */
   readonly log: readonly RecordedEvent[];
+  /** In the order of the stream, and of their commits. */
   readonly effects: readonly RecordedEffect[];
+  /**
+   * Every command that a commit of the log remembers, in the order of the stream.
+   * Without it, commands that came to no event cannot be told from lost ones, and
+   * count as done.
+   */
+  readonly outcomes?: readonly RecordedOutcome[] | undefined;
   /** Ids of effects that lie in the parking place. */
   readonly parked: readonly string[];
   readonly subscriptions: readonly RecordedSubscription[];
@@ -92,4 +136,13 @@ export interface RunRecord {
   readonly copies: readonly (readonly (readonly [number, string])[])[];
   /** Ends of processes that nobody asked for, and rejections nobody took. */
   readonly accidents: readonly string[];
+  /**
+   * Last sequence of the stream; by default the last that anything else here names.
+   */
+  readonly end?: number | undefined;
+  /**
+   * What was due before has had its time to fire: milliseconds since 1970, by the
+   * server's clock. By default every timer has.
+   */
+  readonly settledAt?: number | undefined;
 }

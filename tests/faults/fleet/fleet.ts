@@ -4,7 +4,12 @@ import {
   type NatsServers,
   startNatsServer,
 } from "../../../tools/nats_server.ts";
-import { type FleetNode, programsOf, startNode } from "./process.ts";
+import {
+  type FleetNode,
+  type ProcessOptions,
+  programsOf,
+  startNode,
+} from "./process.ts";
 
 export type { FleetNode } from "./process.ts";
 
@@ -16,6 +21,14 @@ export interface FleetOptions {
   readonly replicas?: 1 | 3;
   /** What the nodes run on; both in turn by default. */
   readonly runtime?: "deno" | "bun" | "mixed";
+  /** The script the nodes run; one with tallies alone by default. */
+  readonly script?: URL;
+}
+
+/** How one node is started unlike the others. */
+export interface NodeOptions extends ProcessOptions {
+  /** Where it connects, instead of straight to the servers. */
+  readonly urls?: readonly string[];
 }
 
 /** Servers, nodes and a client. */
@@ -27,13 +40,13 @@ export class Fleet implements AsyncDisposable {
   private constructor(
     readonly servers: NatsServers,
     readonly client: Aether,
-    readonly options: Required<FleetOptions>,
+    readonly options: Required<Omit<FleetOptions, "script">> & FleetOptions,
     readonly programs: readonly (readonly string[])[],
   ) {}
 
   /** Starts servers and nodes, and waits until the shards are shared out. */
   static async start(options: FleetOptions = {}): Promise<Fleet> {
-    const { nodes = 3, replicas = 1, runtime = "mixed" } = options;
+    const { nodes = 3, replicas = 1, runtime = "mixed", script } = options;
     const servers = await startNatsServer({ servers: replicas });
     const programs = await programsOf(runtime);
     const client = await Aether.start({
@@ -46,7 +59,7 @@ export class Fleet implements AsyncDisposable {
     const fleet = new Fleet(
       servers,
       client,
-      { nodes, replicas, runtime },
+      { nodes, replicas, runtime, ...(script === undefined ? {} : { script }) },
       programs,
     );
     await Promise.all(
@@ -57,14 +70,19 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Starts a node; one of that name must not run. */
-  async startNode(name: string): Promise<FleetNode> {
+  async startNode(
+    name: string,
+    { urls = this.servers.urls, ...options }: NodeOptions = {},
+  ): Promise<FleetNode> {
     const number = Number(name.slice(1));
+    const { replicas, script } = this.options;
     const node = await startNode(
       name,
       this.programs[(number - 1) % this.programs.length]!,
-      this.servers.urls,
+      urls,
       this.namespace,
-      this.options.replicas,
+      replicas,
+      { script, ...options },
     );
     this.nodes.set(name, node);
     node.ended.then(() => {

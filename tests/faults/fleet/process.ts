@@ -13,10 +13,22 @@ export interface FleetNode {
   readonly pid: number;
   /** Its log, as it came. */
   readonly log: readonly Record<string, unknown>[];
+  /** Rejections that nobody took, as it told them before it ended. */
+  readonly unhandled: readonly string[];
   /** Resolves with its exit code or signal. */
   readonly ended: Promise<string>;
   /** Sends it a signal. */
   signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void;
+}
+
+/** What a node runs, and under which conditions. */
+export interface ProcessOptions {
+  /** The script; a node with tallies alone by default. */
+  readonly script?: URL | undefined;
+  /** MiB its heap may have. */
+  readonly heap?: number | undefined;
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -30,17 +42,23 @@ export async function startNode(
   urls: readonly string[],
   namespace: string,
   replicas: number,
+  options: ProcessOptions = {},
 ): Promise<FleetNode> {
-  const script = fileURLToPath(new URL("./node.ts", import.meta.url));
+  const { heap, script = new URL("./node.ts", import.meta.url) } = options;
+  const limits = heap === undefined ? NO_LIMITS : limitsOf(program, heap);
   const [command, ...args] = program;
   const child = spawn(command!, [
     ...args,
-    script,
+    ...limits.args,
+    fileURLToPath(script),
     urls.join(","),
     namespace,
     name,
     String(replicas),
-  ], { stdio: ["pipe", "pipe", "inherit"] });
+  ], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...limits.env, ...options.env },
+  });
   const node = nodeOf(name, program, child);
   await node.ready;
   return node;
@@ -58,6 +76,27 @@ export async function programsOf(
   }
   if (runtime !== "deno") programs.push([await findBun()]);
   return programs;
+}
+
+interface Limits {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const NO_LIMITS: Limits = { args: [], env: {} };
+
+/** V8 ends a process whose heap is full; JavaScriptCore collects the harder. */
+function limitsOf(program: readonly string[], heap: number): Limits {
+  return isBunRun(program)
+    ? {
+      args: ["--smol"],
+      env: { BUN_JSC_forceRAMSize: String(heap * 2 ** 20) },
+    }
+    : { args: [`--v8-flags=--max-old-space-size=${heap}`], env: {} };
+}
+
+function isBunRun(program: readonly string[]): boolean {
+  return /bun[^/]*$/.test(program.join(" "));
 }
 
 function nodeOf(
@@ -79,14 +118,20 @@ function nodeOf(
       log.push(JSON.parse(line));
     } catch { /* not ours */ }
   });
+  const unhandled: string[] = [];
+  createInterface({ input: child.stderr! }).on("line", (line) => {
+    if (line.startsWith("UNHANDLED")) unhandled.push(line);
+    console.error(`${name} | ${line}`);
+  });
   child.stdin!.on("error", () => {});
   let isOver = false;
   ended.then(() => isOver = true);
   return {
     name,
-    runtime: /bun[^/]*$/.test(program.join(" ")) ? "bun" : "deno",
+    runtime: isBunRun(program) ? "bun" : "deno",
     pid: child.pid!,
     log,
+    unhandled,
     ended,
     ready: ready.promise,
     // ChildProcess.kill() of Deno sends one signal and no second one.

@@ -32,4 +32,9 @@ export const Tally = defineActor("tally", {
     while (performance.now() < until) { /* stand still */ }
     return { type: "Added", data: { by: 1 } };
   },
-}).queries({ version: (s) => s.version, sum: (s) => s.sum });
+}).queries({
+  version: (s) => s.version,
+  sum: (s) => s.sum,
+  /** All there is to know of it. */
+  whole: (s) => s,
+});

@@ -53,6 +53,10 @@ export interface World {
   readonly latencies: readonly number[];
   /** Milliseconds on one monotonic clock. */
   now(): number;
+  /** Resolves when all calls made so far have ended. */
+  ended?(): Promise<void>;
+  /** How many shards of tallies each node has, as the client knows. */
+  shares?(): Readonly<Record<string, number>>;
 }
 
 /** Something that was seen or measured while a fault lasted. */

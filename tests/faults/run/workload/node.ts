@@ -1,0 +1,49 @@
+/**
+ * A node of a run: hosts all of its actors, its policy and its projection. Says
+ * `ready`, counts aloud every second, leaves in good order on SIGTERM, and never
+ * outlives who started it.
+ */
+import "./clock.ts";
+import process from "node:process";
+import { Aether } from "../../../../mod.ts";
+import { Tally } from "../../fleet/tally.ts";
+import { Account, Audit, Reminder } from "./actors.ts";
+import { Spending, Sums } from "./reactions.ts";
+
+const [servers, namespace, nodeId, replicas] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+];
+for (const event of ["unhandledRejection", "uncaughtException"] as const) {
+  process.on(event, (reason: unknown) => {
+    console.error(`UNHANDLED in ${nodeId}`, reason);
+    process.exit(70);
+  });
+}
+const aether = await Aether.start({
+  servers: servers.split(","),
+  ignoreClusterUpdates: process.env["AETHER_FAULT_PROXY"] === "1",
+  namespace,
+  nodeId,
+  actors: [Tally, Account, Reminder, Audit],
+  policies: [Spending],
+  projections: [Sums],
+  replicas: Number(replicas) as 1 | 3,
+  log: ({ level, ...entry }) => {
+    console.log(JSON.stringify({ ...entry, level, at: Date.now() }));
+  },
+});
+console.log("ready");
+const count = setInterval(() => {
+  const { stats } = aether.store as { stats?: () => unknown };
+  console.log(JSON.stringify({
+    message: "counted",
+    ...{ host: aether.stats(), store: stats?.call(aether.store) },
+    rss: process.memoryUsage().rss,
+  }));
+}, 1_000);
+count.unref();
+process.stdin.resume();
+process.stdin.once("end", () => process.exit(0));
