@@ -1,7 +1,10 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Fault, World } from "../fault.ts";
 import { anyNode, Findings, keysOf } from "./_findings.ts";
 
 const HOUR = 3_600_000;
+/** Milliseconds after which a node's word on others counts. */
+const SETTLED = 3_500;
 
 /** A node's wall clock is wrong, and jumps; then the leader dies. */
 export const f11: Fault = {
@@ -66,6 +69,7 @@ async function elect(
   const node = leader === undefined ? undefined : world.nodes.get(leader);
   if (leader === undefined || node === undefined || leader === skewed) return;
   const mine = keysOf(world, leader, 20);
+  await delay(SETTLED);
   const began = world.now();
   world.expectEnd(leader);
   node.signal("SIGKILL");
