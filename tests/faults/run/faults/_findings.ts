@@ -23,6 +23,15 @@ export class Findings implements Injected {
     if (!isKept) this.violations.push(broken);
   }
 
+  /** Notes what an assertion says, if it fails. */
+  async proved(what: string, assertion: () => unknown): Promise<void> {
+    try {
+      await assertion();
+    } catch (error) {
+      this.violations.push(`${what}: ${(error as Error).message}`);
+    }
+  }
+
   /** Notes that nothing was hurt, unless it was: a run that hurts nothing proves nothing. */
   injected(isHurt: boolean, what: string): void {
     this.promised(isHurt, `nothing was injected: ${what}`);
@@ -55,28 +64,4 @@ export function anyNode(
 /** The error's code; `none` of what has none, and so is not one of ours. */
 export function codeOf(error: unknown): string {
   return (error as Partial<AetherError> | undefined)?.code ?? "none";
-}
-
-/**
- * Waits, but not for ever.
- *
- * @throws {Error} When it takes longer.
- */
-export async function within<T>(
-  ms: number,
-  what: string,
-  waiting: Promise<T>,
-): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${what}: not within ${ms} ms`)),
-      ms,
-    );
-  });
-  try {
-    return await Promise.race([waiting, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

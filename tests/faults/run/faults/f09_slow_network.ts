@@ -20,15 +20,12 @@ export const f9: Fault = {
     const lasts = quick ? 2_000 : 15_000;
     const name = anyNode(world, random);
     await proxied(world, random, name, async (proxy) => {
+      // The same ones all the time: others may own them by then.
+      const mine = keysOf(world, name, 20);
       /** Makes calls of the node's actors, one after the other, and counts who was given up. */
-      const watch = async (what: string, during: () => void = () => {}) => {
+      const watch = async (what: string) => {
         const lost = said(world.nodes.values(), LOST);
-        const took = await callAll(
-          world,
-          keysOf(world, name, 20),
-          lasts,
-          during,
-        );
+        const took = await callAll(world, mine, lasts);
         const losses = said(world.nodes.values(), LOST) - lost;
         found.measured(`call at ${what}`, took);
         found.measured(`leases lost at ${what}`, [losses], "count", 1);
@@ -94,12 +91,10 @@ async function callAll(
   world: World,
   keys: readonly string[],
   lasts: number,
-  during: () => void,
 ): Promise<number[]> {
   const took: number[] = [];
   const until = world.now() + lasts;
   for (let turn = 0; world.now() < until; turn++) {
-    during();
     took.push(await world.call(keys[turn % keys.length]!, 10_000));
   }
   return took;
