@@ -7,7 +7,8 @@ export { type Random, seeded } from "./seeded.ts";
 export { eventually, type EventuallyOptions } from "./eventually.ts";
 export { testServer, uniqueNamespace } from "./test_server.ts";
 export { startTcpProxy, type TcpProxy } from "./tcp_proxy.ts";
-export type { Choose, ProxyHold, ProxyRule } from "./proxy_rule.ts";
+export { serveStale } from "./stale_reads.ts";
+export type { Choose, ProxyHold, ProxyRule, Rewrite } from "./proxy_rule.ts";
 export { startNatsServer } from "../../tools/nats_server.ts";
 export type {
   NatsServerOptions,

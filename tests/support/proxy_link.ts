@@ -5,7 +5,7 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { type FrameMessage, FrameParser } from "./nats_frames.ts";
+import { type Frame, type FrameMessage, FrameParser } from "./nats_frames.ts";
 import type { Rule } from "./proxy_rule.ts";
 
 /** Which way bytes go. */
@@ -17,6 +17,10 @@ export interface ProxyPolicy {
   readonly silent: boolean;
   /** Milliseconds that bytes take. */
   readonly delays: Readonly<Record<Direction, number>>;
+  /** Bytes a second that a connection may pass each way. */
+  readonly rate: number;
+  /** What the client gets in the place of a frame. */
+  rewritten(frame: Frame): Uint8Array;
   /** The rule that takes this message, if one does. */
   ruleFor(direction: Direction, message: FrameMessage): Rule | undefined;
   /** How many of `size` bytes may pass; fewer than that end all connections. */
@@ -134,6 +138,8 @@ class Pipe {
   readonly #queue: { readonly due: number; readonly bytes: Uint8Array }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
+  /** When all that is queued has passed, at the rate there is. */
+  #free = 0;
 
   constructor(
     policy: ProxyPolicy,
@@ -150,16 +156,23 @@ class Pipe {
   }
 
   take(chunk: Uint8Array): void {
-    for (const { bytes, message } of this.#parser.feed(chunk)) {
+    for (const frame of this.#parser.feed(chunk)) {
+      const { bytes, message } = frame;
       const rule = message && this.#policy.ruleFor(this.#direction, message);
-      if (rule === undefined) this.#queue.push({ due: this.#due(), bytes });
-      else if (rule.action === "hold") this.#hold(rule, bytes);
+      if (rule?.action === "hold") this.#hold(rule, bytes);
+      else if (rule === undefined) {
+        this.#add(
+          this.#direction === "toClient"
+            ? this.#policy.rewritten(frame)
+            : bytes,
+        );
+      }
     }
     this.pump();
   }
 
   put(bytes: Uint8Array): void {
-    this.#queue.push({ due: this.#due(), bytes });
+    this.#add(bytes);
     this.pump();
   }
 
@@ -194,7 +207,10 @@ class Pipe {
     if (this.#ended) this.#onEnd();
   }
 
-  #due(): number {
-    return performance.now() + this.#policy.delays[this.#direction];
+  #add(bytes: Uint8Array): void {
+    const { delays, rate } = this.#policy;
+    this.#free = Math.max(this.#free, performance.now()) +
+      bytes.length / rate * 1_000;
+    this.#queue.push({ due: this.#free + delays[this.#direction], bytes });
   }
 }

@@ -3,10 +3,16 @@
  *
  * @module
  */
-import type { FrameMessage } from "./nats_frames.ts";
+import type { Frame, FrameMessage } from "./nats_frames.ts";
 
 /** Chooses messages. */
 export type Choose = (message: FrameMessage) => boolean;
+
+/** What a client gets in the place of a message; undefined for the message itself. */
+export type Rewrite = (
+  message: FrameMessage,
+  frame: Frame,
+) => Uint8Array | undefined;
 
 /** What is done to chosen messages until it is stopped. */
 export interface ProxyRule {
@@ -68,5 +74,36 @@ export class Rule implements ProxyHold {
   release(): void {
     this.stop();
     for (const send of this.#held.splice(0)) send();
+  }
+}
+
+/** Messages that are replaced on their way to clients. */
+export class Rewrites implements ProxyRule {
+  count = 0;
+  readonly #first = Promise.withResolvers<void>();
+  readonly #rewrite: Rewrite;
+  readonly #onStop: () => void;
+
+  constructor(rewrite: Rewrite, onStop: () => void) {
+    this.#rewrite = rewrite;
+    this.#onStop = onStop;
+  }
+
+  get first(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** What takes the place of a frame, if anything does. */
+  apply(frame: Frame): Uint8Array | undefined {
+    if (frame.message === undefined) return undefined;
+    const bytes = this.#rewrite(frame.message, frame);
+    if (bytes === undefined) return undefined;
+    this.count++;
+    this.#first.resolve();
+    return bytes;
+  }
+
+  stop(): void {
+    this.#onStop();
   }
 }

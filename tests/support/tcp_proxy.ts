@@ -10,12 +10,14 @@
  * @module
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
-import type { FrameMessage } from "./nats_frames.ts";
+import type { Frame, FrameMessage } from "./nats_frames.ts";
 import { type Direction, Link, type ProxyPolicy } from "./proxy_link.ts";
 import {
   type Choose,
   type ProxyHold,
   type ProxyRule,
+  type Rewrite,
+  Rewrites,
   Rule,
 } from "./proxy_rule.ts";
 
@@ -53,12 +55,16 @@ export interface TcpProxy extends AsyncDisposable {
   halfOpen(on: boolean): void;
   /** Milliseconds that bytes take from now on; 0 when not given. */
   delay(ms: { readonly toServer?: number; readonly toClient?: number }): void;
+  /** Bytes a second that each connection may pass each way; without bounds when not given. */
+  bandwidth(bytes?: number): void;
   /** Drops messages on their way to clients: the chosen ones, or a share of all (0 to 1). */
   dropReplies(choose: Choose | number, random?: () => number): ProxyRule;
   /** Drops messages on their way to the server. */
   dropRequests(choose: Choose | number, random?: () => number): ProxyRule;
   /** Holds messages on their way to the server until released, while later ones pass. */
   holdRequests(choose: Choose): ProxyHold;
+  /** Sends clients something else in the place of messages: whole frames, or nothing. */
+  rewriteReplies(rewrite: Rewrite): ProxyRule;
   /** Ends all connections and stops listening. */
   close(): Promise<void>;
 }
@@ -80,6 +86,8 @@ class RunningProxy implements TcpProxy, ProxyPolicy {
   readonly stats = { accepted: 0, toServer: 0, toClient: 0, dropped: 0 };
   readonly delays: Record<Direction, number> = { toServer: 0, toClient: 0 };
   silent = false;
+  rate = Infinity;
+  readonly #rewrites = new Set<Rewrites>();
   readonly #rules = { toServer: new Set<Rule>(), toClient: new Set<Rule>() };
   readonly #links = new Set<Link>();
   readonly #server: Server;
@@ -132,6 +140,10 @@ class RunningProxy implements TcpProxy, ProxyPolicy {
     this.delays.toClient = ms.toClient ?? 0;
   }
 
+  bandwidth(bytes: number = Infinity): void {
+    this.rate = bytes;
+  }
+
   dropReplies(choose: Choose | number, random?: () => number): ProxyRule {
     return this.#rule("toClient", "drop", choose, random);
   }
@@ -142,6 +154,15 @@ class RunningProxy implements TcpProxy, ProxyPolicy {
 
   holdRequests(choose: Choose): ProxyHold {
     return this.#rule("toServer", "hold", choose);
+  }
+
+  rewriteReplies(rewrite: Rewrite): ProxyRule {
+    const rewrites = new Rewrites(
+      rewrite,
+      () => this.#rewrites.delete(rewrites),
+    );
+    this.#rewrites.add(rewrites);
+    return rewrites;
   }
 
   async close(): Promise<void> {
@@ -161,6 +182,14 @@ class RunningProxy implements TcpProxy, ProxyPolicy {
       return rule;
     }
     return undefined;
+  }
+
+  rewritten(frame: Frame): Uint8Array {
+    for (const rewrites of this.#rewrites) {
+      const bytes = rewrites.apply(frame);
+      if (bytes !== undefined) return bytes;
+    }
+    return frame.bytes;
   }
 
   allowance(direction: Direction, size: number): number {

@@ -153,6 +153,37 @@ describe("startTcpProxy()", () => {
     assert.ok(took >= 58, `took ${took} ms`);
   });
 
+  it("passes so many bytes a second, in order", async () => {
+    const where = subject();
+    const got = await gather(s.direct, where);
+    s.proxy.bandwidth(100_000);
+    const started = performance.now();
+    for (let i = 0; i < 5; i++) s.client.publish(where, `${i}`.repeat(2_000));
+    await s.client.flush();
+    const took = performance.now() - started;
+    s.proxy.bandwidth();
+    await eventually(() => got.length === 5);
+    assert.deepEqual(got.map((text) => text[0]), ["0", "1", "2", "3", "4"]);
+    assert.ok(took >= 95, `10 kB took ${took} ms`);
+  });
+
+  it("sends something else in the place of a reply", async () => {
+    const where = subject();
+    s.direct.subscribe(where, {
+      callback: (_error, message) => void message.respond("yes"),
+    });
+    await s.direct.flush();
+    const rule = s.proxy.rewriteReplies(({ subject }, { bytes }) => {
+      if (!subject.startsWith("_INBOX.")) return undefined;
+      const [line] = new TextDecoder().decode(bytes).split("\r\n");
+      return new TextEncoder().encode(`${line}\r\nno!\r\n`);
+    });
+    assert.equal((await s.client.request(where)).string(), "no!");
+    rule.stop();
+    assert.equal((await s.client.request(where)).string(), "yes");
+    assert.equal(rule.count, 1);
+  });
+
   it("falls silent with connections open, then passes all in order", async () => {
     const where = subject();
     const got = await gather(s.direct, where);

@@ -15,6 +15,8 @@ export interface NodeStart {
   readonly heap?: number;
   /** Milliseconds its wall clock is ahead; jumps if there are several, one each 2 s. */
   readonly clock?: readonly number[];
+  /** Actors it may have in memory. */
+  readonly activations?: number;
 }
 
 /** Servers, nodes and callers, while faults are injected. */
@@ -40,6 +42,8 @@ export interface World {
   settled(timeout?: number): Promise<void>;
   /** Calls a tally, on the record; resolves with the milliseconds it took, when it has ended. */
   call(key: string, timeout?: number): Promise<number>;
+  /** The same by another client. */
+  callBy(client: Aether, key: string, timeout?: number): Promise<number>;
   /** The same, with a handler that takes as many milliseconds, or blocks its process. */
   slowly(key: string, ms: number, timeout?: number): Promise<number>;
   block(key: string, ms: number, timeout?: number): Promise<number>;

@@ -36,6 +36,7 @@ export class RunWorld implements World, AsyncDisposable {
   readonly outsider: Outsider;
   readonly watchers: Watchers;
   readonly #fleet: Fleet;
+  readonly #random: Random;
   readonly #repeats: Repeats;
   readonly #load: Load;
   readonly #expected = new Set<FleetNode>();
@@ -66,6 +67,7 @@ export class RunWorld implements World, AsyncDisposable {
     const { client } = fleet;
     const { journal } = this;
     this.#fleet = fleet;
+    this.#random = random;
     this.watchers = watchers;
     this.commands = new Commands(client, random, TIMEOUT);
     this.outsider = new Outsider(client, journal, random);
@@ -163,6 +165,11 @@ export class RunWorld implements World, AsyncDisposable {
     return this.#timed(this.commands.add(key, timeout));
   }
 
+  callBy(client: Aether, key: string, timeout?: number): Promise<number> {
+    const commands = new Commands(client, this.#random, TIMEOUT);
+    return this.#timed(commands.add(key, timeout));
+  }
+
   slowly(key: string, ms: number, timeout?: number): Promise<number> {
     return this.#timed(this.commands.slowly(key, ms, timeout));
   }
@@ -230,7 +237,9 @@ export class RunWorld implements World, AsyncDisposable {
   }
 }
 
-function optionsOf({ clock, heap, through }: NodeStart): NodeOptions {
+function optionsOf(
+  { activations, clock, heap, through }: NodeStart,
+): NodeOptions {
   return {
     ...(through === undefined ? {} : { urls: [through.url] }),
     heap,
@@ -239,6 +248,9 @@ function optionsOf({ clock, heap, through }: NodeStart): NodeOptions {
       ...(clock === undefined
         ? {}
         : { AETHER_FAULT_CLOCK: clock.map(String).join() }),
+      ...(activations === undefined
+        ? {}
+        : { AETHER_FAULT_ACTIVATIONS: String(activations) }),
     },
   };
 }

@@ -22,6 +22,7 @@ for (const event of ["unhandledRejection", "uncaughtException"] as const) {
     process.exit(70);
   });
 }
+const activations = process.env["AETHER_FAULT_ACTIVATIONS"];
 const aether = await Aether.start({
   servers: servers.split(","),
   ignoreClusterUpdates: process.env["AETHER_FAULT_PROXY"] === "1",
@@ -31,6 +32,7 @@ const aether = await Aether.start({
   policies: [Spending],
   projections: [Sums],
   replicas: Number(replicas) as 1 | 3,
+  ...(activations === undefined ? {} : { maxActivations: Number(activations) }),
   log: ({ level, ...entry }) => {
     console.log(JSON.stringify({ ...entry, level, at: Date.now() }));
   },
