@@ -34,6 +34,8 @@ export interface Injection extends Injected {
   /** Milliseconds since the load began. */
   readonly at: number;
   readonly took: number;
+  /** Whether nothing could be made of the world any more. */
+  readonly isLost?: boolean;
 }
 
 /** What a run has come to. */
@@ -83,10 +85,15 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const bag = new Bag(faults, random);
   for (;;) {
     await delay(quick ? SETTLED : 5_000 + random.int(5_000));
-    const fault = bag.draw(time - (world.now() - began));
-    if (fault === undefined || quick && schedule.length >= faults.length) break;
-    schedule.push(await inject(world, fault, random, quick, began));
-    tell(describe(schedule.at(-1)!));
+    if (quick && bag.isEmpty) break;
+    // A quick run takes each once, however long that is.
+    const left = quick ? Infinity : time - (world.now() - began);
+    const fault = bag.draw(left);
+    if (fault === undefined) break;
+    const injection = await inject(world, fault, random, quick, began);
+    schedule.push(injection);
+    tell(describe(injection));
+    if (injection.isLost) break;
   }
   await world.end();
   const duration = world.now() - began;
@@ -148,7 +155,7 @@ async function healed(
   fault: Fault,
   random: Random,
   quick: boolean,
-): Promise<Injected> {
+): Promise<Injected & { readonly isLost?: boolean }> {
   const limit = fault.takes * 2 + 90_000;
   const end = new AbortController();
   try {
@@ -159,14 +166,19 @@ async function healed(
       }),
     ]);
   } catch (error) {
-    await world.recover();
-    return {
-      observations: [],
-      violations: [error instanceof Error ? error.message : String(error)],
-    };
+    const violations = [messageOf(error)];
+    const isLost = await world.recover().then(() => false, (again) => {
+      violations.push(`and then: ${messageOf(again)}`);
+      return true;
+    });
+    return { observations: [], violations, isLost };
   } finally {
     end.abort();
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message.split("\n")[0]! : String(error);
 }
 
 /** One line of the schedule. */
