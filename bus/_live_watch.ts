@@ -2,7 +2,8 @@
  * Whether a live subscription has seen all there was, told by sequences. Two
  * rules: of a whole namespace every sequence arrives, so a hole is a gap; of a
  * part of it, each message names the one before it on its own subject, and one
- * that was not seen is a gap. What comes behind a gap that has covered it is
+ * that was not seen is a gap, which begins behind what was last seen of that
+ * subject: more than one may be missing there, and only the last is named. What comes behind a gap that has covered it is
  * late: it would break the order. The end of the stream, asked of the server now
  * and then, shows what is missing where nothing comes any more.
  */
@@ -26,8 +27,10 @@ export class LiveWatch {
   #last: number | undefined;
   /** Where the stream ended when the watch began. */
   #start: number | undefined;
-  /** Sequences seen, the latest of them; only where the view is narrow. */
-  readonly #seen = new Set<number>();
+  /** Sequences seen, the latest of them, and of which subject; only where the view is narrow. */
+  readonly #seen = new Map<number, string>();
+  /** The last of them of each subject. */
+  readonly #lastOf = new Map<string, number>();
   /** Below this nobody remembers what was seen. */
   #floor = 0;
 
@@ -44,15 +47,16 @@ export class LiveWatch {
    * Takes a message into account.
    *
    * @param previous The sequence before it on its own subject; 0 for none.
+   * @param subject That subject; only looked at where the view is narrow.
    */
-  arrived(sequence: number, previous: number): Verdict {
+  arrived(sequence: number, previous: number, subject: string): Verdict {
     const last = this.#last;
     if (last !== undefined && sequence <= last) return LATE;
     this.#last = sequence;
     const missed = this.#narrow
-      ? this.#missedOfSubject(previous, last, sequence)
+      ? this.#missedOfSubject(previous, subject, sequence)
       : this.#missedBetween(last ?? this.#start, sequence);
-    if (this.#narrow) this.#remember(sequence);
+    if (this.#narrow) this.#remember(sequence, subject);
     return missed === undefined ? FINE : { late: false, missed };
   }
 
@@ -85,28 +89,26 @@ export class LiveWatch {
 
   #missedOfSubject(
     previous: number,
-    last: number | undefined,
+    subject: string,
     sequence: number,
   ): Missed | undefined {
     // Before the first message nothing is known of what was before it.
     this.#start ??= sequence - 1;
-    if (
-      previous <= this.#start || previous <= this.#floor ||
-      this.#seen.has(previous)
-    ) return undefined;
-    this.#remember(previous);
-    return {
-      from: Math.min(previous, (last ?? this.#start) + 1),
-      to: previous,
-    };
+    const known = Math.max(this.#start, this.#floor);
+    if (previous <= known || this.#seen.has(previous)) return undefined;
+    const from = Math.max(known, this.#lastOf.get(subject) ?? 0) + 1;
+    this.#remember(previous, subject);
+    return { from, to: previous };
   }
 
-  #remember(sequence: number): void {
-    this.#seen.add(sequence);
+  #remember(sequence: number, subject: string): void {
+    this.#seen.set(sequence, subject);
+    this.#lastOf.set(subject, sequence);
     if (this.#seen.size <= REMEMBERED) return;
-    const [oldest] = this.#seen;
-    this.#seen.delete(oldest!);
-    this.#floor = Math.max(this.#floor, oldest!);
+    const [oldest, of] = this.#seen.entries().next().value!;
+    this.#seen.delete(oldest);
+    if (this.#lastOf.get(of) === oldest) this.#lastOf.delete(of);
+    this.#floor = Math.max(this.#floor, oldest);
   }
 }
 

@@ -203,7 +203,11 @@ export class NatsLiveFeed implements Feed {
     const previous = this.#plan.filter.isNarrow
       ? Number(headers.added("Nats-Last-Sequence"))
       : 0;
-    const { late, missed } = watched.watch.arrived(sequence, previous);
+    const { late, missed } = watched.watch.arrived(
+      sequence,
+      previous,
+      subject,
+    );
     if (late) {
       this.#monitor.late++;
       return;

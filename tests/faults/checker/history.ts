@@ -12,12 +12,21 @@
  * | unknown                | all of its events are, once, or none is                  |
  * | a version it read      | nothing acknowledged before the read is newer            |
  *
+ * A command that comes again under its id is answered as it was before, if it was
+ * done: at its old place, whatever was acknowledged since. Otherwise it may turn out
+ * either way; a failure that is no rejection tells of that attempt alone.
+ *
  * And of the log alone: per actor versions 1..n without gap or repeat, a commit
  * at one place, no event that nobody wrote. And of both: what was acknowledged
  * before a call began has a smaller version than what the call stored.
  *
  * @module
  */
+import { at } from "./_place.ts";
+import { checkLog, type LoggedEvent, type Report } from "./log.ts";
+import type { InvariantId } from "./verdict.ts";
+
+export type { LoggedEvent } from "./log.ts";
 
 /** What one call wants to store for one actor. */
 export interface Part {
@@ -77,21 +86,25 @@ export type Entry =
     readonly state?: unknown;
   };
 
-/** An event as it lies in the log. */
-export interface LoggedEvent {
-  readonly id: string;
-  readonly actorId: string;
-  readonly version: number;
-  readonly sequence: number;
-  readonly commitId: string;
-}
-
 /** A read that brought less than had been acknowledged before it began. */
 export interface StaleRead {
   /** Where in the journal it was told. */
   readonly entry: number;
   /** What was read. */
   readonly problem: string;
+  /** Whether it was to see all that was stored before it began; undefined if untold. */
+  readonly linear: boolean | undefined;
+}
+
+/** How a history is examined. */
+export interface Examination {
+  readonly report: Report;
+  /** Told how many things were looked at. */
+  readonly looked?: (invariant: InvariantId, count?: number) => void;
+  /** Told of stale reads instead, where some are to be expected. */
+  readonly onStaleRead?: ((read: StaleRead) => void) | undefined;
+  /** Whether an event that no call names has another origin. */
+  readonly isExpected?: (id: string) => boolean;
 }
 
 /**
@@ -105,12 +118,27 @@ export function checkHistory(
   onStaleRead?: (read: StaleRead) => void,
 ): string[] {
   const problems: string[] = [];
-  const tellStale = onStaleRead ??
-    (({ problem }: StaleRead) => void problems.push(problem));
-  const { byId, latest } = checkLog(log, problems);
+  const report: Report = (_invariant, what) => void problems.push(what);
+  examineHistory(journal, log, { report, onStaleRead });
+  return problems;
+}
+
+/** The same, telling which invariant each problem breaks. */
+export function examineHistory(
+  journal: readonly Entry[],
+  log: readonly LoggedEvent[],
+  examination: Examination,
+): void {
+  const { isExpected = () => false, looked = () => {}, report } = examination;
+  const {
+    onStaleRead = ({ problem }) => report("I3", problem),
+  } = examination;
+  const { byId, latest } = checkLog(log, report);
+  looked("I2", log.length);
   const written = new Set<string>();
   const acknowledged = new Map<string, number>();
   const open = new Map<number, Open>();
+  const done = new Map<number, Told>();
   const versionsBehind = (actors: readonly string[]) =>
     actors.map((actorId) => acknowledged.get(actorId) ?? 0);
 
@@ -120,8 +148,12 @@ export function checkHistory(
       const parts = entry.type === "append"
         ? entry.parts
         : [{ actorId: entry.actorId, eventIds: [] }];
-      const floors = versionsBehind(parts.map(({ actorId }) => actorId));
-      open.set(call, { parts, floors });
+      const again = entry.type === "append" ? entry.again : undefined;
+      const floors = again === undefined
+        ? versionsBehind(parts.map(({ actorId }) => actorId))
+        : parts.map(() => 0);
+      const linear = entry.type === "read" ? entry.linear : undefined;
+      open.set(call, { parts, floors, again, linear });
       for (const { eventIds } of parts) {
         for (const id of eventIds) written.add(id);
       }
@@ -129,148 +161,147 @@ export function checkHistory(
     }
     const begun = open.get(call);
     if (begun === undefined) {
-      problems.push(`call ${call} ends twice, or never began`);
+      report("I13", `call ${call} ends twice, or never began`);
       continue;
     }
     open.delete(call);
     const found = begun.parts.map(({ eventIds }) =>
       eventIds.map((id) => byId.get(id))
     );
+    const events = found.flat();
+    const stored = events.filter((event) => event !== undefined);
+    if (entry.type === "ok") done.set(call, entry);
+    const first = done.get(begun.again ?? NaN);
+    if (first !== undefined) checkAgain(entry, first, report);
     switch (entry.type) {
       case "ok":
-        problems.push(...wrongPlaces(entry, begun, found));
+        checkPlaces(entry, begun, found, "I1", report);
         for (const [i, { actorId }] of begun.parts.entries()) {
           const before = acknowledged.get(actorId) ?? 0;
           acknowledged.set(actorId, Math.max(before, entry.versions[i]!));
         }
+        looked("I1", events.length);
+        looked("I3");
         break;
       case "failed":
-        for (const event of found.flat()) {
-          if (event === undefined) continue;
-          problems.push(
+        if (begun.again !== undefined && !isFinal(entry.code)) break;
+        for (const event of stored) {
+          report(
+            "I15",
             `call ${call} failed (${entry.code}), yet ${
               at(event)
             } is in the log`,
           );
         }
+        if (events.length > 0) looked("I15");
         break;
       case "unknown": {
-        const events = found.flat();
-        const stored = events.filter((event) => event !== undefined);
         if (stored.length === 0) break;
-        if (stored.length < events.length) {
-          problems.push(
-            `call ${call} is in the log by ${stored.length} of ${events.length} events`,
-          );
-        }
         const [{ commitId }] = stored as [LoggedEvent];
         const versions = found.map((part) => part.at(-1)?.version ?? 0);
-        problems.push(
-          ...wrongPlaces({ call, commitId, versions }, begun, found),
-        );
+        checkPlaces({ call, commitId, versions }, begun, found, "I14", report);
+        looked("I3");
         break;
       }
       case "saw": {
         const { actorId } = begun.parts[0]!;
         const [floor] = begun.floors;
+        const what = `call ${call} read version ${entry.version} of ${actorId}`;
         if (entry.version < floor!) {
-          tellStale({
+          onStaleRead({
             entry: index,
-            problem:
-              `call ${call} read version ${entry.version} of ${actorId} after ${floor} was acknowledged`,
+            linear: begun.linear,
+            problem: `${what} after ${floor} was acknowledged`,
           });
         }
         if (entry.version > (latest.get(actorId) ?? 0)) {
-          problems.push(
-            `call ${call} read version ${entry.version} of ${actorId}, which the log does not have`,
-          );
+          report("I3", `${what}, which the log does not have`);
         }
+        looked("I3");
       }
     }
+    if (entry.type === "ok" || entry.type === "unknown") {
+      if (stored.length > 0 && stored.length < events.length) {
+        report(
+          "I14",
+          `call ${call} is in the log by ${stored.length} of ${events.length} events`,
+        );
+      }
+      looked("I14");
+    }
   }
-  for (const call of open.keys()) problems.push(`call ${call} never ended`);
+  for (const call of open.keys()) report("I13", `call ${call} never ended`);
   for (const event of log) {
-    if (!written.has(event.id)) problems.push(`nobody wrote ${at(event)}`);
+    if (!written.has(event.id) && !isExpected(event.id)) {
+      report("I4", `nobody wrote ${at(event)}`);
+    }
   }
-  return problems;
 }
 
 interface Open {
   readonly parts: readonly Part[];
   /** What was acknowledged of each part's actor when the call began. */
   readonly floors: readonly number[];
+  /** The call whose command it repeats. */
+  readonly again: number | undefined;
+  readonly linear: boolean | undefined;
 }
 
-function checkLog(log: readonly LoggedEvent[], problems: string[]) {
-  const byId = new Map<string, LoggedEvent>();
-  const latest = new Map<string, number>();
-  const commits = new Map<string, number>();
-  const owners = new Map<number, string>();
-  let last = 0;
-  for (const event of log) {
-    const { actorId, commitId, id, sequence, version } = event;
-    const before = latest.get(actorId) ?? 0;
-    if (version !== before + 1) {
-      problems.push(`${at(event)} follows version ${before}`);
-    }
-    latest.set(actorId, version);
-    if (byId.has(id)) problems.push(`${at(event)} is there twice`);
-    byId.set(id, event);
-    if (sequence < last) {
-      problems.push(`${at(event)} stands behind sequence ${last}`);
-    }
-    last = sequence;
-    const commit = `${actorId} ${commitId}`;
-    if ((commits.get(commit) ?? sequence) !== sequence) {
-      problems.push(`commit ${commitId} of ${at(event)} is at two places`);
-    }
-    commits.set(commit, sequence);
-    if ((owners.get(sequence) ?? commit) !== commit) {
-      problems.push(`${at(event)} shares its sequence with another commit`);
-    }
-    owners.set(sequence, commit);
+/** That a call is done. */
+interface Told {
+  readonly call: number;
+  readonly commitId: string;
+  readonly versions: readonly number[];
+}
+
+/** Whether a failure is the command's outcome, and not that of one attempt alone. */
+function isFinal(code: string): boolean {
+  return code === "rejected" || code === "nothing";
+}
+
+/** Holds the answer to a command that came again against the one before. */
+function checkAgain(entry: Entry, first: Told, report: Report): void {
+  const { call } = entry;
+  const as = `call ${call} was answered otherwise than call ${first.call}, ` +
+    "whose command it repeats";
+  if (entry.type === "failed" && isFinal(entry.code)) {
+    report("I4", `${as}: "${entry.code}"`);
+  } else if (
+    entry.type === "ok" &&
+    (entry.commitId !== first.commitId ||
+      entry.versions.join() !== first.versions.join())
+  ) {
+    report("I4", `${as}: version ${entry.versions} by ${entry.commitId}`);
   }
-  return { byId, latest };
 }
 
-function wrongPlaces(
-  told: {
-    readonly call: number;
-    readonly commitId: string;
-    readonly versions: readonly number[];
-  },
+function checkPlaces(
+  told: Told,
   { parts, floors }: Open,
   found: readonly (readonly (LoggedEvent | undefined)[])[],
-): string[] {
+  broken: InvariantId,
+  report: Report,
+): void {
   const { call, commitId, versions } = told;
-  const problems: string[] = [];
   for (const [i, { actorId, eventIds }] of parts.entries()) {
     const first = versions[i]! - eventIds.length + 1;
     for (const [j, event] of found[i]!.entries()) {
-      const place = `${actorId}@${first + j}`;
+      const stored = `call ${call} stored ${actorId}@${first + j}`;
       if (event === undefined) {
-        problems.push(`call ${call} stored ${place}, and it is lost`);
+        report(broken, `${stored}, and it is lost`);
       } else if (event.actorId !== actorId || event.version !== first + j) {
-        problems.push(
-          `call ${call} stored ${place}, and the log has it as ${at(event)}`,
-        );
+        report(broken, `${stored}, and the log has it as ${at(event)}`);
       } else if (event.commitId !== commitId) {
-        problems.push(
-          `call ${call} stored ${place} by ${commitId}, not by ${event.commitId}`,
-        );
+        report(broken, `${stored} by ${commitId}, not by ${event.commitId}`);
       }
     }
     if (first <= floors[i]!) {
-      problems.push(
+      report(
+        "I3",
         `call ${call} stored ${actorId}@${first} after ${
           floors[i]
         } was acknowledged`,
       );
     }
   }
-  return problems;
-}
-
-function at({ actorId, id, sequence, version }: LoggedEvent): string {
-  return `${actorId}@${version} (event ${id}, sequence ${sequence})`;
 }

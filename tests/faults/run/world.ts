@@ -23,6 +23,8 @@ export interface WorldOptions {
 const TIMEOUT = 10_000;
 /** Milliseconds in which a node ends that was asked to. */
 const LEAVES_WITHIN = 60_000;
+/** Milliseconds in which servers are a cluster again. */
+const READY_WITHIN = 120_000;
 
 /** A world with a load that runs. */
 export class RunWorld implements World, AsyncDisposable {
@@ -196,7 +198,7 @@ export class RunWorld implements World, AsyncDisposable {
       server.resume();
       if (!server.running) await server.restart();
     }
-    await this.servers.ready();
+    await this.servers.ready(READY_WITHIN);
     for (const node of this.nodes.values()) node.signal("SIGCONT");
     for (const name of this.#starts.keys()) {
       if (!this.nodes.has(name)) await this.startNode(name);

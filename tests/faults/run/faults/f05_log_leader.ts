@@ -31,7 +31,7 @@ export const f5: Fault = {
     const took = await asked;
     if (kills) await leader.restart();
     else leader.resume();
-    await world.servers.ready();
+    await world.servers.ready(120_000);
     await world.settled(60_000);
     const lost = marks.flatMap(([node, from]) => node.log.slice(from))
       .filter(({ message }) => message === "a node lost its record").length;

@@ -3,7 +3,7 @@
  * operations by kind and outcome, how long they took, what failed.
  */
 import { AetherError } from "../../../../event/mod.ts";
-import type { Entry } from "../../checker/history.ts";
+import type { Entry } from "../../checker/mod.ts";
 
 /** How a command ended. */
 export interface Told {

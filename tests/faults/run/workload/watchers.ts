@@ -3,7 +3,7 @@ import type { BusEvent, Subscription } from "../../../../bus/mod.ts";
 import type { Aether } from "../../../../mod.ts";
 import type { EffectStore } from "../../../../store/mod.ts";
 import { eventually } from "../../../support/mod.ts";
-import type { RecordedSubscription } from "../../checker/record.ts";
+import type { RecordedSubscription } from "../../checker/mod.ts";
 
 const TYPE = "tally";
 
@@ -83,9 +83,9 @@ class Watcher {
     void subscription.each((event) => this.#take(event));
   }
 
-  #take({ actorId, commandId, id, sequence, version }: BusEvent): void {
+  #take({ actorId, id, sequence, version }: BusEvent): void {
     this.#deliveries.push({
-      id: commandId ?? id,
+      id,
       actorId,
       version,
       sequence: sequence!,
