@@ -18,7 +18,7 @@ const AGE = 5_000;
 const QUICK_AGE = 1_000;
 /** Commands between two loads of an actor elsewhere. */
 const EVERY = 10;
-const ACTORS = 16;
+const ACTORS = 64;
 
 /**
  * Direct reads are behind, for one of two stores that write into the same logs in

@@ -6,6 +6,7 @@ import { f3 } from "./f03_roll.ts";
 import { f4 } from "./f04_server_kill.ts";
 import { f5 } from "./f05_log_leader.ts";
 import { f6 } from "./f06_no_quorum.ts";
+import { f7 } from "./f07_partition.ts";
 import { f8 } from "./f08_cut_off.ts";
 import { f9 } from "./f09_slow_network.ts";
 import { f10 } from "./f10_lost_replies.ts";
@@ -28,6 +29,7 @@ export const FAULTS: readonly Fault[] = [
   f4,
   f5,
   f6,
+  f7,
   f8,
   f9,
   f10,
