@@ -34,8 +34,8 @@ describe("faults under load", LIMIT, () => {
           rate: NIGHTLY ? 300 : 150,
           tell: (line) => console.log(`  ${line}`),
         });
-        const { checked, counts, schedule, violations } = report;
-        console.log(`  ${JSON.stringify(counts)}`);
+        const { checked, counts, porcupine, schedule, violations } = report;
+        console.log(`  ${JSON.stringify({ ...counts, porcupine })}`);
         assert.deepEqual(violations, [], `seed ${report.seed}`);
         assert.ok(schedule.length >= (NIGHTLY ? 15 : QUICK.length));
         for (const [invariant, times] of Object.entries(checked)) {

@@ -15,7 +15,9 @@ export interface Operation {
 /**
  * Turns what callers did and were told into operations.
  *
- * An append that failed is none. One whose outcome is unknown has its response at
+ * An append that failed is none, and neither is one that repeats an earlier command:
+ * what that told is what counts. Reads of an owner, who may tell what was so a moment
+ * ago, are left out. An append whose outcome is unknown has its response at
  * infinity, and so have those that no caller made: sends, timers and policies led
  * to them at some time. The log is read at the end, actor by actor.
  */
@@ -33,14 +35,19 @@ export function operationsOf(record: RunRecord): Operation[] {
     const since = begun.get(call) ?? time;
     begun.delete(call);
     const first = journal[since]!;
-    if (first.type === "read" && entry.type === "saw") {
+    if (
+      first.type === "read" && first.linear !== false && entry.type === "saw"
+    ) {
       const { version } = entry;
       operations.push({
         ...{ actor: first.actorId, kind: "read", ids: [], version },
         ...{ call: since, return: time },
       });
     }
-    if (first.type !== "append" || entry.type === "failed") continue;
+    if (
+      first.type !== "append" || first.again !== undefined ||
+      entry.type === "failed"
+    ) continue;
     for (
       const [part, { actorId: actor, eventIds: ids }] of first.parts.entries()
     ) {
