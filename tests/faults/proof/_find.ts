@@ -6,6 +6,8 @@ import type {
   RunRecord,
 } from "../checker/mod.ts";
 
+import { applied, type State } from "./meaning.ts";
+
 /** A number below a limit. */
 export type Below = (limit: number) => number;
 
@@ -57,6 +59,21 @@ export function acknowledgedBefore(record: RunRecord, saw: Of<"saw">): number {
   return Math.max(0, ...versions);
 }
 
+/** The state of an actor at a version. */
+export function stateAt(
+  { log }: RunRecord,
+  actorId: string,
+  version: number,
+): State {
+  const events = log.filter((event) =>
+    event.actorId === actorId && event.version <= version
+  );
+  return events.reduce<State>(
+    (state, { data, type }) => applied(state, type, data),
+    { version: 0, sum: 0 },
+  );
+}
+
 export function eventOf(
   { log }: RunRecord,
   ok: Of<"ok"> | undefined,
@@ -72,8 +89,15 @@ export function notes({ log }: RunRecord): RecordedEvent[] {
   return log.filter(({ type }) => type === "Noted");
 }
 
-export function sourceOf({ data }: RecordedEvent): unknown {
-  return (data as { source?: string }).source;
+/** The event that a note is about. */
+export function sourceOf(
+  { log }: RunRecord,
+  { data }: RecordedEvent,
+): RecordedEvent | undefined {
+  const { source, version } = data as { source?: string; version?: number };
+  return log.find((event) =>
+    event.actorId === source && event.version === version
+  );
 }
 
 /** Events that are not the last ones of their actors. */

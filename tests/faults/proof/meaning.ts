@@ -41,12 +41,17 @@ export const RULES: Rules = {
   },
 };
 
-/** The state behind an event. */
+/**
+ * The state behind an event.
+ *
+ * @throws Of one that no actor of this world knows.
+ */
 export function applied(
   { sum, version }: State,
   type: string,
   data: unknown,
 ): State {
+  if (!TYPES.includes(type)) throw new Error(`no handler for "${type}"`);
   return { version: version + 1, sum: sum + amountOf(type, data) };
 }
 
@@ -60,3 +65,8 @@ export function amountOf(type: string, data: unknown): number {
 export function noteOf({ id }: RecordedEvent): string {
   return `note of ${id}`;
 }
+
+const TYPES: readonly string[] = [
+  ...["Added", "Spent", "Deposited", "Withdrawn"],
+  ...["Set", "Unset", "Fired", "Noted"],
+];

@@ -66,7 +66,9 @@ class World {
         const place = this.#chance.below(open.length);
         if (open[place]!()) open.splice(place, 1);
       }
-      if (this.#chance.isLikely(60)) this.#carryOut();
+      // Now and then all that was sent waits for a while.
+      const isHeld = (made >> 5) % 2 === 1;
+      if (!isHeld && this.#chance.isLikely(80)) this.#carryOut();
       if (this.#chance.isLikely(3)) this.#handOver();
       this.#ring();
     }

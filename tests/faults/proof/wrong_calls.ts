@@ -14,6 +14,7 @@ import {
   eventOf,
   of,
   some,
+  stateAt,
 } from "./_find.ts";
 import { type Mutations, on } from "./mutation.ts";
 
@@ -41,16 +42,25 @@ export const CALLS: Mutations = {
       versions: ok.versions.map((version) => version + 1),
     });
   }),
+  "an acknowledgement names another commit": on("I1", (record, below) => {
+    const ok = some(acknowledged(record), below);
+    return ok && withEntry(record, ok, { ...ok, commitId: "another" });
+  }),
   "a read is stale": on("I3", (record, below) => {
     const saw = some(of(record, "saw"), below);
     if (saw === undefined) return;
-    const known = acknowledgedBefore(record, saw);
-    if (known < 1) return;
-    return withEntry(record, saw, { ...saw, version: known - 1 });
+    const version = acknowledgedBefore(record, saw) - 1;
+    if (version < 0) return;
+    // As a late owner would answer: a state that there was.
+    const { actorId } = begunBy(record, saw)!;
+    const state = stateAt(record, actorId, version);
+    return withEntry(record, saw, { ...saw, version, state });
   }),
   "a read is ahead of the log": on("I3", (record, below) => {
     const saw = some(of(record, "saw"), below);
-    return saw && withEntry(record, saw, { ...saw, version: 1_000_000 });
+    if (saw === undefined) return;
+    const { call, type } = saw;
+    return withEntry(record, saw, { type, call, version: 1_000_000 });
   }),
   "a read brings another state": on("I3", (record, below) => {
     const saw = some(of(record, "saw"), below);

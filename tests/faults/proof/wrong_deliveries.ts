@@ -19,9 +19,29 @@ export const DELIVERIES: Mutations = {
     (record, below) =>
       delivered(record, below, (given) => [{ ...given, version: 1_000_000 }]),
   ),
+  "a subscriber is given what is not of its type": on(
+    "I8",
+    (record, below) =>
+      subscribed(record, below, ({ deliveries, ...rest }) => {
+        const other = some(
+          record.log.filter(({ actorId }) => !actorId.startsWith(rest.type)),
+          below,
+        );
+        return other !== undefined &&
+          { ...rest, deliveries: [...deliveries, other] };
+      }),
+  ),
   "an ordered subscriber misses an event": on(
     "I9",
     (record, below) => delivered(record, below, () => [], "ordered"),
+  ),
+  "an ordered subscriber is given nothing any more": on(
+    "I9",
+    (record, below) => subscribed(record, below, cut, "ordered"),
+  ),
+  "a durable subscriber is given nothing any more": on(
+    "I9",
+    (record, below) => subscribed(record, below, cut, "durable"),
   ),
   "an ordered subscriber is given an event twice": on(
     "I9",
@@ -80,6 +100,11 @@ export const DELIVERIES: Mutations = {
       delivered(record, below, (given) => [given, given], "live"),
   ),
 };
+
+function cut(subscription: RecordedSubscription): RecordedSubscription {
+  const { deliveries } = subscription;
+  return { ...subscription, deliveries: deliveries.slice(0, -10) };
+}
 
 function subscribed(
   record: RunRecord,

@@ -21,6 +21,26 @@ export const LOG: Mutations = {
     if (one!.sequence === other!.sequence) return;
     return { ...record, log: swapped(record.log, place) };
   }),
+  "two commits share a place": on("I2", (record, below) => {
+    const place = 1 + below(record.log.length - 1);
+    const [one, other] = record.log.slice(place - 1, place + 1);
+    if (one!.sequence === other!.sequence) return;
+    return withEvent(record, other!, { sequence: one!.sequence });
+  }),
+  "a commit is at two places": on("I4", (record, below) => {
+    const own = record.log.filter(({ commandId }) => commandId === undefined);
+    const event = some(own, below);
+    const before = event && previous(record, event);
+    if (before === undefined || before.commitId !== event!.commitId) return;
+    return withEvent(record, event!, { sequence: event!.sequence + 0.5 });
+  }),
+  "an append is stored twice": on("I4", (record, below) => {
+    const event = some(
+      record.log.filter(({ commandId }) => commandId === undefined),
+      below,
+    );
+    return event && withMore(record, event);
+  }),
   "a command is applied twice": on("I4", (record, below) => {
     const event = some(commanded(record), below);
     return event && withMore(record, { ...event, id: "again" });
@@ -32,6 +52,13 @@ export const LOG: Mutations = {
       outcomes: record.outcomes!.filter(({ commandId }) =>
         commandId !== event.commandId
       ),
+    };
+  }),
+  "a command is answered twice by one commit": on("I4", (record, below) => {
+    const outcome = some(record.outcomes!, below);
+    return outcome && {
+      ...record,
+      outcomes: inserted(record.outcomes!, outcome, outcome, outcome),
     };
   }),
   "an event that nobody wrote": on("I4", (record, below) => {
@@ -69,6 +96,10 @@ export const LOG: Mutations = {
     return before && withEvent(record, before, {
       generation: event.generation + 1,
     });
+  }),
+  "an event is none that its actor knows": on("I6", (record, below) => {
+    const event = some(record.log, below);
+    return event && withEvent(record, event, { type: "Unheard" });
   }),
   "a snapshot is of another state": on("I6", (record, below) => {
     const snapshot = some(record.snapshots, below);

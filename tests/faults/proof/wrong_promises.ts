@@ -1,4 +1,5 @@
 /** Sends, timers, policies and money that went wrong. */
+import type { RecordedEvent } from "../checker/mod.ts";
 import {
   inserted,
   withEffect,
@@ -44,14 +45,16 @@ export const PROMISES: Mutations = {
   "sent commands change places": on("effects", (record, below) => {
     const done = sends(record, "done");
     const one = some(done, below);
-    const other = done.find(({ from, sequence, to }) =>
-      from === one?.from && to === one.to && sequence > one.sequence
+    const first = effectOf(record, one);
+    if (one === undefined || first === undefined) return;
+    // Both were sent before either was done.
+    const other = done.find(({ from, id, sequence, to }) =>
+      from === one.from && to === one.to && id !== one.id &&
+      sequence > one.sequence && sequence < first.sequence
     );
-    if (one === undefined || other === undefined) return;
-    const first = effectOf(record, one)!;
-    const second = effectOf(record, other)!;
-    if (first.sequence === second.sequence) return;
-    return withIds(record, one.id, other.id);
+    const second = effectOf(record, other);
+    if (second === undefined || first.sequence >= second.sequence) return;
+    return withIds(record, one.id, other!.id);
   }),
   "the word of a rejection is lost": on("effects", (record, below) => {
     const send = some(sends(record, "rejected"), below);
@@ -73,6 +76,10 @@ export const PROMISES: Mutations = {
   "a timer fires twice": on("timers", (record, below) => {
     const fired = effectOf(record, some(timers(record, true), below));
     return fired && withMore(record, { ...fired, id: "again" });
+  }),
+  "a timer fires at another actor": on("timers", (record, below) => {
+    const timer = some(timers(record, true), below);
+    return timer && withEffect(record, timer, { to: "reminder-elsewhere" });
   }),
   "a timer fires too early": on("timers", (record, below) => {
     const timer = some(timers(record, true), below);
@@ -130,14 +137,47 @@ export const PROMISES: Mutations = {
   }),
   "a policy answers events out of order": on("policies", (record, below) => {
     const one = some(notes(record), below);
+    if (one === undefined) return;
+    const { actorId } = sourceOf(record, one)!;
+    const isOfSource = ({ data }: RecordedEvent) =>
+      (data as { source: string }).source === actorId;
+    // Both had happened before either was answered.
     const other = record.log.find((event) =>
-      event.actorId === one?.actorId && event.sequence > one.sequence &&
-      sourceOf(event) === sourceOf(one)
+      event.actorId === one.actorId && event.sequence > one.sequence &&
+      isOfSource(event) && sourceOf(record, event)!.sequence < one.sequence
     );
-    if (one === undefined || other === undefined) return;
+    if (other === undefined) return;
     const data = withEvent(record, one, { data: other.data });
     return withEvent(data, other, { data: one.data });
   }),
+  "a policy is rejected, and that is not parked": on(
+    "policies",
+    (record, below) => {
+      const note = some(notes(record), below);
+      if (note === undefined) return;
+      const { actorId, commandId, sequence } = note;
+      const outcome = { actorId, commandId: commandId!, sequence, events: 0 };
+      const { outcomes, ...rest } = withoutCommit(record, sequence, actorId);
+      return {
+        ...rest,
+        outcomes: [...outcomes!, { ...outcome, rejected: "full" }],
+      };
+    },
+  ),
+  "a timer is rejected, and that is not parked": on(
+    "timers",
+    (record, below) => {
+      const fired = effectOf(record, some(timers(record, true), below));
+      return fired && {
+        ...record,
+        outcomes: record.outcomes!.map((outcome) =>
+          outcome.commandId === fired.commandId
+            ? { ...outcome, rejected: "full" }
+            : outcome
+        ),
+      };
+    },
+  ),
   "a policy answers what did not happen": on("policies", (record, below) => {
     const note = some(notes(record), below);
     return note && withEvent(record, note, {
