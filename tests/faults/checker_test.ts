@@ -56,6 +56,23 @@ describe("check()", () => {
     assert.deepEqual([...new Set(Object.values(others))], [0]);
   });
 
+  it("only counts stale reads of those that may be", () => {
+    const record = rightRecord(1);
+    const stale = (mayBeStale: boolean) =>
+      check({
+        ...record,
+        journal: [
+          ...record.journal,
+          { type: "read", call: 1e6, actorId: "tally-0", mayBeStale },
+          { type: "saw", call: 1e6, version: 0 },
+        ],
+      }, RULES);
+    assert.equal(told(stale(true)), "");
+    assert.match(stale(true).staleReads.join(), /read version 0 of tally-0/);
+    assert.match(told(stale(false)), /^I3: call 1000000 read version 0/);
+    assert.deepEqual(stale(false).staleReads, []);
+  });
+
   for (const [name, { invariant }] of Object.entries(MUTATIONS)) {
     it(`reports by ${invariant} that ${name}`, () => {
       for (const seed of [11, 222, 3_333]) {

@@ -64,8 +64,16 @@ export type Entry =
     readonly call: number;
     readonly code?: string | undefined;
   }
-  /** A read of an actor begins. */
-  | { readonly type: "read"; readonly call: number; readonly actorId: string }
+  /**
+   * A read of an actor begins; by default it must see all that was acknowledged. Of
+   * one that a late owner may answer, for as long as its lease, nobody promises that.
+   */
+  | {
+    readonly type: "read";
+    readonly call: number;
+    readonly actorId: string;
+    readonly mayBeStale?: boolean | undefined;
+  }
   /** It has brought this version, and perhaps the state. */
   | {
     readonly type: "saw";
@@ -80,6 +88,8 @@ export interface StaleRead {
   readonly entry: number;
   /** What was read. */
   readonly problem: string;
+  /** Whether the read was one that may be stale. */
+  readonly isAllowed: boolean;
 }
 
 /** How a history is examined. */
@@ -87,7 +97,7 @@ export interface Examination {
   readonly report: Report;
   /** Told how many things were looked at. */
   readonly looked?: (invariant: InvariantId, count?: number) => void;
-  /** Told of stale reads instead, where some are to be expected. */
+  /** Told of stale reads instead, whether or not they may be. */
   readonly onStaleRead?: ((read: StaleRead) => void) | undefined;
   /** Whether an event that no call names has another origin. */
   readonly isExpected?: (id: string) => boolean;
@@ -117,7 +127,9 @@ export function examineHistory(
 ): void {
   const { isExpected = () => false, looked = () => {}, report } = examination;
   const {
-    onStaleRead = ({ problem }) => report("I3", problem),
+    onStaleRead = ({ isAllowed, problem }) => {
+      if (!isAllowed) report("I3", problem);
+    },
   } = examination;
   const { byId, latest } = checkLog(log, report);
   looked("I2", log.length);
@@ -134,7 +146,8 @@ export function examineHistory(
         ? entry.parts
         : [{ actorId: entry.actorId, eventIds: [] }];
       const floors = versionsBehind(parts.map(({ actorId }) => actorId));
-      open.set(call, { parts, floors });
+      const mayBeStale = entry.type === "read" && entry.mayBeStale === true;
+      open.set(call, { parts, floors, mayBeStale });
       for (const { eventIds } of parts) {
         for (const id of eventIds) written.add(id);
       }
@@ -188,6 +201,7 @@ export function examineHistory(
           onStaleRead({
             entry: index,
             problem: `${what} after ${floor} was acknowledged`,
+            isAllowed: begun.mayBeStale,
           });
         }
         if (entry.version > (latest.get(actorId) ?? 0)) {
@@ -218,6 +232,7 @@ interface Open {
   readonly parts: readonly Part[];
   /** What was acknowledged of each part's actor when the call began. */
   readonly floors: readonly number[];
+  readonly mayBeStale: boolean;
 }
 
 function checkPlaces(

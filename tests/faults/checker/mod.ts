@@ -125,6 +125,8 @@ export function check(record: RunRecord, rules: Rules): Verdict {
     report: (invariant, what) => findings.report(invariant, what),
     looked: (invariant, count) => findings.looked(invariant, count),
     isExpected: witness.isExpected,
+    onStaleRead: ({ isAllowed, problem }) =>
+      isAllowed ? findings.stale(problem) : findings.report("I3", problem),
   });
   const effects = effectsOf(record);
   checkCommands(record, effects, findings);

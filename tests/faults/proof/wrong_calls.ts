@@ -101,6 +101,13 @@ export const CALLS: Mutations = {
       return failed && withEntry(record, failed, { ...failed, code: "oops" });
     },
   ),
+  "a caller is told a failure without a code": on("I13", (record, below) => {
+    const failed = some(of(record, "failed"), below);
+    return failed && withEntry(record, failed, {
+      ...failed,
+      code: undefined as unknown as string,
+    });
+  }),
   "what may have happened is told as not done": on("I13", (record, below) => {
     const unknown = some(of(record, "unknown"), below);
     return unknown && withEntry(record, unknown, {
