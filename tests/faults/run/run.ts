@@ -114,7 +114,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const unrest = await rest(world, log, quick ? QUICK_REST : REST);
   const counts = countsOf(world);
   const record = await recordOf(world, log);
-  const { checked, staleReads = 0, violations } = judge(record);
+  const { checked, staleReads, violations } = judge(record);
   const porcupine = !quick && hasGo() ? await crossCheck(record) : undefined;
   return {
     seed: random.seed,
@@ -140,7 +140,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
         : []),
       ...vacuity(counts),
     ],
-    ...{ checked, porcupine, staleReads },
+    ...{ checked, porcupine, staleReads: staleReads.length },
   };
 }
 
