@@ -3,9 +3,12 @@
  * rules: of a whole namespace every sequence arrives, so a hole is a gap; of a
  * part of it, each message names the one before it on its own subject, and one
  * that was not seen is a gap, which begins behind what was last seen of that
- * subject: more than one may be missing there, and only the last is named. What comes behind a gap that has covered it is
- * late: it would break the order. The end of the stream, asked of the server now
- * and then, shows what is missing where nothing comes any more.
+ * subject: more than one may be missing there, and only the last is named. What
+ * comes behind a gap that has covered it is late: it would break the order. The end
+ * of the stream, asked of the server now and then, shows what is missing where
+ * nothing comes any more; and where a connection broke, what lies between the last
+ * message before and the first one after that is asked of the server, as on a
+ * subject that falls silent nothing would ever tell.
  */
 
 /** Sequences that may have been missed. */
@@ -33,6 +36,11 @@ export class LiveWatch {
   readonly #lastOf = new Map<string, number>();
   /** Below this nobody remembers what was seen. */
   #floor = 0;
+  #broken = false;
+  /** Last sequence seen before the connection broke; absent where all is known. */
+  #before: number | undefined;
+  /** First sequence seen since it is back. */
+  #after: number | undefined;
 
   constructor(narrow: boolean) {
     this.#narrow = narrow;
@@ -53,11 +61,44 @@ export class LiveWatch {
     const last = this.#last;
     if (last !== undefined && sequence <= last) return LATE;
     this.#last = sequence;
+    if (this.#before !== undefined && !this.#broken) this.#after ??= sequence;
     const missed = this.#narrow
       ? this.#missedOfSubject(previous, subject, sequence)
       : this.#missedBetween(last ?? this.#start, sequence);
     if (this.#narrow) this.#remember(sequence, subject);
     return missed === undefined ? FINE : { late: false, missed };
+  }
+
+  /** Says that the connection broke: from now on messages may be lost unseen. */
+  broke(): void {
+    if (!this.#narrow) return; // a hole tells
+    this.#broken = true;
+    this.#before ??= this.#last ?? this.#start;
+    this.#after = undefined;
+  }
+
+  /** Says that the connection is back: what comes now comes without loss. */
+  back(): void {
+    this.#broken = false;
+  }
+
+  /** Where messages may have been lost while the connection was broken. */
+  get doubt(): Missed | undefined {
+    if (this.#broken || this.#before === undefined) return undefined;
+    const to = this.#after === undefined ? this.#last ?? 0 : this.#after - 1;
+    return { from: this.#before + 1, to };
+  }
+
+  /** Says that all of a doubt was looked at; not where it has grown meanwhile. */
+  settled({ from, to }: Missed): void {
+    const { doubt } = this;
+    if (doubt?.from !== from || doubt.to !== to) return;
+    this.#before = this.#after = undefined;
+  }
+
+  /** Whether a message was seen, or told as missed; of a part, among the latest. */
+  has(sequence: number): boolean {
+    return sequence <= this.#floor || this.#seen.has(sequence);
   }
 
   /** Whether the stream, which ends at a sequence, has more than was seen. */

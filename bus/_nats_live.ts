@@ -3,7 +3,8 @@
  * server republishes, and to notices. Core NATS forgets: while the connection is
  * down, or a server changes hands, messages are lost. So sequences are watched,
  * and every 5 s, and after each reconnect, the end of each namespace's stream is
- * asked of its leader: what should have come and has not is told as a gap.
+ * asked of its leader, and after a reconnect what was stored meanwhile: what should
+ * have come and has not is told as a gap.
  */
 import {
   type AetherError,
@@ -212,7 +213,7 @@ export class NatsLiveFeed implements Feed {
       this.#monitor.late++;
       return;
     }
-    if (missed !== undefined) this.#tell(watched, missed);
+    if (missed !== undefined) this.#tell(watched.namespace, missed);
     arrival.sequence = sequence;
     try {
       this.#put(arrival.events(watched.decode), arrival.size);
@@ -262,7 +263,7 @@ export class NatsLiveFeed implements Feed {
     return watched;
   }
 
-  #tell({ namespace }: Watched, missed: Missed): void {
+  #tell(namespace: string, missed: Missed): void {
     const { from, to } = missed;
     this.#buffer.pushGap({
       kind: "gap",
@@ -276,6 +277,10 @@ export class NatsLiveFeed implements Feed {
 
   #onChange(): void {
     const { link } = this.#context;
+    for (const { watch } of this.#namespaces.values()) {
+      if (link.connected) watch.back();
+      else watch.broke();
+    }
     if (link.connected) this.#checkAll();
     else if (link.connection.isClosed()) {
       this.#fail(
@@ -317,6 +322,7 @@ export class NatsLiveFeed implements Feed {
         watched.watch.startedAt(0);
       }
       watched.created = created;
+      await this.#lookBack(watched);
       if (!watched.watch.isBehind(sequence)) return;
       await this.#flushed();
       if (watched.watch.isBehind(sequence)) {
@@ -328,7 +334,7 @@ export class NatsLiveFeed implements Feed {
       const missed = watched.watch.endedAt(sequence);
       if (missed === undefined) return;
       this.#monitor.restarts++;
-      this.#tell(watched, missed);
+      this.#tell(watched.namespace, missed);
     } catch (error) {
       if (this.ended) return;
       this.#monitor.report(
@@ -337,6 +343,35 @@ export class NatsLiveFeed implements Feed {
     } finally {
       watched.checking = false;
     }
+  }
+
+  /** Finds what was lost while the connection was broken, where nothing else tells. */
+  async #lookBack({ namespace, stream, watch }: Watched): Promise<void> {
+    const { doubt } = watch;
+    if (doubt === undefined) return;
+    const { api } = this.#context;
+    const deadline = lookDeadline(this.#context, this.#end.signal);
+    const filter = this.#plan.filter.stored(namespace);
+    let missed: Missed | undefined;
+    let next = doubt.from;
+    for (let looks = 0; next <= doubt.to; looks++) {
+      const found = await api.next(stream, next, filter, deadline);
+      if (found === undefined || found.sequence > doubt.to) break;
+      const { sequence } = found;
+      if (looks === LOOKS) {
+        missed = { from: missed?.from ?? sequence, to: doubt.to };
+        break;
+      }
+      if (!watch.has(sequence)) {
+        missed = { from: missed?.from ?? sequence, to: sequence };
+      }
+      next = sequence + 1;
+    }
+    if (this.ended) return;
+    watch.settled(doubt);
+    if (missed === undefined) return;
+    this.#monitor.restarts++;
+    this.#tell(namespace, missed);
   }
 
   #fail(error: AetherError): void {
@@ -356,3 +391,5 @@ export class NatsLiveFeed implements Feed {
 
 const CHECK = 5_000;
 const GRACE = 500;
+/** Messages looked at one by one, before all that may be missing is told as one gap. */
+const LOOKS = 64;

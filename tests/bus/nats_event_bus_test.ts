@@ -96,6 +96,55 @@ describe("NatsEventBus", () => {
     });
   }
 
+  it("tells what was lost while the connection was down, though more has come since", async () => {
+    await using proxy = await startTcpProxy({ target: url });
+    const far = await connect({
+      servers: proxy.url,
+      ignoreClusterUpdates: true,
+    });
+    const namespace = uniqueNamespace("broke");
+    const store = await JetStreamEventStore.open(nc, { namespace });
+    const bus = new NatsEventBus(far, { clock: quickClock });
+    const items: (BusEvent | Gap)[] = [];
+    const subscription = bus.subscribe(namespace, {
+      actorType: "order",
+      gaps: "yield",
+    });
+    void (async () => {
+      for await (const item of subscription) items.push(item);
+    })();
+    await subscription.ready;
+    const put = (actorId: string) =>
+      store.append(actorId, [{ eventType: actorId }]);
+    await put("order-1");
+    await eventually(() => items.length === 1);
+    proxy.refuse(true);
+    proxy.cut();
+    // From these nothing more will come that could tell.
+    await put("order-2");
+    await put("cart-1");
+    await put("order-3");
+    const hold = proxy.holdRequests(({ subject }) =>
+      subject.startsWith("$JS.API.STREAM.INFO.")
+    );
+    proxy.refuse(false);
+    await hold.first;
+    await put("order-4");
+    await eventually(() => items.length === 2);
+    hold.release();
+    await eventually(() => items.length === 3);
+    assert.deepEqual(
+      items.map((item) =>
+        isGap(item) ? [item.reason, item.from, item.to] : item.eventType
+      ),
+      ["order-1", "order-4", ["missed", 2, 4]],
+    );
+    await bus.close();
+    await far.close();
+    await store.close();
+    await destroyAll(nc, namespace);
+  });
+
   it("refuses what the stream did not send, and counts what comes late", async () => {
     const namespace = uniqueNamespace("forged");
     const store = await JetStreamEventStore.open(nc, { namespace });

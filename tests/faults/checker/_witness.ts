@@ -9,52 +9,64 @@ import type { LoggedEvent } from "./log.ts";
 import type { RecordedEvent, RunRecord } from "./record.ts";
 import type { Rules } from "./rules.ts";
 
+/** The log, with the names that the journal gives to its events. */
+export interface NamedLog {
+  readonly log: readonly LoggedEvent[];
+  /** All names in the journal. */
+  readonly called: ReadonlySet<string>;
+}
+
 /** What the journal can be held against. */
 export interface Witness {
   readonly log: readonly LoggedEvent[];
   /** Whether something else than a call led to this event. */
   readonly isExpected: (id: string) => boolean;
-  /** Whether a call led to this event, as the journal names it. */
+  /** Whether a call led to this event. */
   readonly isCalled: (event: RecordedEvent) => boolean;
 }
 
 /** Renames the events of a log to what the journal calls them. */
-export function witnessOf(record: RunRecord, rules: Rules): Witness {
-  const { effects, journal, log } = record;
-  const names = new Set<string>();
+export function namedLog({ journal, log }: RunRecord): NamedLog {
+  const called = new Set<string>();
   for (const entry of journal) {
     if (entry.type !== "append") continue;
     for (const { eventIds } of entry.parts) {
-      for (const id of eventIds) names.add(id);
+      for (const id of eventIds) called.add(id);
     }
   }
+  const counts = new Map<string, number>();
+  const named = log.map((event): LoggedEvent => {
+    const { actorId, commandId, commitId, id, sequence, version } = event;
+    const place = { actorId, commitId, sequence, version };
+    if (called.has(id) || commandId === undefined || !called.has(commandId)) {
+      return { ...place, id };
+    }
+    const nth = counts.get(commandId) ?? 0;
+    counts.set(commandId, nth + 1);
+    return { ...place, id: nth === 0 ? commandId : `${commandId}#${nth}` };
+  });
+  return { log: named, called };
+}
+
+/** Tells callers' events from those that something else led to. */
+export function witnessOf(record: RunRecord, rules: Rules): Witness {
+  const { called, log } = namedLog(record);
   const led = new Set<string>();
-  for (const { id, kind, rejectionId } of effects) {
+  for (const { id, kind, rejectionId } of record.effects) {
     if (kind !== "cancel") led.add(id);
     if (rejectionId !== undefined) led.add(rejectionId);
   }
   const { policies = [] } = rules;
+  const isCalled = ({ commandId, id }: RecordedEvent) =>
+    called.has(id) || (commandId !== undefined && called.has(commandId));
   const expected = new Set<string>();
-  const counts = new Map<string, number>();
-  const renamed = log.map((event) => {
-    const { actorId, commandId, commitId, id, sequence, version } = event;
-    const place = { actorId, commitId, sequence, version };
-    if (names.has(id)) return { ...place, id };
-    if (commandId !== undefined && names.has(commandId)) {
-      const nth = counts.get(commandId) ?? 0;
-      counts.set(commandId, nth + 1);
-      return { ...place, id: nth === 0 ? commandId : `${commandId}#${nth}` };
-    }
+  for (const event of record.log) {
+    const { commandId, id } = event;
+    const isLed = commandId !== undefined && led.has(commandId);
     if (
-      (commandId !== undefined && led.has(commandId)) ||
-      policies.some((policy) => policy.source(event) !== undefined)
+      !isCalled(event) &&
+      (isLed || policies.some((policy) => policy.source(event) !== undefined))
     ) expected.add(id);
-    return { ...place, id };
-  });
-  return {
-    log: renamed,
-    isExpected: (id) => expected.has(id),
-    isCalled: ({ commandId, id }) =>
-      names.has(id) || (commandId !== undefined && names.has(commandId)),
-  };
+  }
+  return { log, isExpected: (id) => expected.has(id), isCalled };
 }

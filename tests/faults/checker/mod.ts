@@ -76,6 +76,7 @@ import { checkSubscriptions } from "./subscriptions.ts";
 import { checkTimers } from "./timers.ts";
 import { Findings, type Verdict } from "./verdict.ts";
 
+export { type NamedLog, namedLog } from "./_witness.ts";
 export { NOTHING } from "./answers.ts";
 export {
   checkHistory,

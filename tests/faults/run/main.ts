@@ -112,6 +112,10 @@ function print(report: RunReport): void {
       Object.entries(checked).map(([id, n]) => `${id} ${n}`).join(", ")
     }`,
   );
+  if (report.porcupine !== undefined) {
+    const { operations, result } = report.porcupine;
+    console.log(`porcupine: ${result} of ${operations} operations`);
+  }
   for (const what of report.violations.slice(0, 40)) {
     console.log(`VIOLATION ${what}`);
   }

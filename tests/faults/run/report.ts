@@ -118,6 +118,16 @@ export function pageOf(
           "reads by the owner that were stale, as documented",
           ...runs.map(({ staleReads }) => number(staleReads)),
         ],
+        [
+          "second opinion, by porcupine",
+          ...runs.map(({ porcupine }) =>
+            porcupine === undefined
+              ? "none, as Go is not installed or the run was quick"
+              : `${porcupine.result}: ${
+                number(porcupine.operations)
+              } operations of ${number(porcupine.actors)} actors`
+          ),
+        ],
         ["lives of nodes", ...runs.map(({ counts }) => number(counts.lives))],
         [
           "most memory of a node, MiB",

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "../../../nats/mod.ts";
 import type { Random } from "../../support/mod.ts";
 import type { RunRecord } from "../checker/mod.ts";
+import { type CrossCheck, crossCheck, hasGo } from "../porcupine/mod.ts";
 import { Bag } from "./bag.ts";
 import { type Counts, countsOf, vacuity } from "./counts.ts";
 import type { Fault, Injected, Observation } from "./fault.ts";
@@ -55,6 +56,8 @@ export interface RunReport {
   /** How many things were looked at, by invariant. */
   readonly checked: Readonly<Record<string, number>>;
   readonly staleReads: number;
+  /** A second opinion, where Go is installed to have one. */
+  readonly porcupine: CrossCheck | undefined;
   readonly record: RunRecord;
 }
 
@@ -112,6 +115,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const counts = countsOf(world);
   const record = await recordOf(world, log);
   const { checked, staleReads = 0, violations } = judge(record);
+  const porcupine = !quick && hasGo() ? await crossCheck(record) : undefined;
   return {
     seed: random.seed,
     ...{ replicas, runtimes, duration, schedule, unavailable, counts, record },
@@ -131,9 +135,12 @@ export async function run(options: RunOptions): Promise<RunReport> {
       ...world.journal.violations,
       ...unrest.map((what) => `not at rest: ${what}`),
       ...violations.map(({ invariant, what }) => `${invariant}: ${what}`),
+      ...(porcupine?.result === "Illegal"
+        ? [`porcupine finds no order for ${porcupine.illegal.join(", ")}`]
+        : []),
       ...vacuity(counts),
     ],
-    ...{ checked, staleReads },
+    ...{ checked, porcupine, staleReads },
   };
 }
 

@@ -5,7 +5,11 @@
  */
 import "./clock.ts";
 import process from "node:process";
-import { Aether } from "../../../../mod.ts";
+import {
+  Aether,
+  type AetherError,
+  type AetherOptions,
+} from "../../../../mod.ts";
 import { Tally } from "../../fleet/tally.ts";
 import { Account, Audit, Reminder } from "./actors.ts";
 import { Spending, Sums } from "./reactions.ts";
@@ -23,7 +27,20 @@ for (const event of ["unhandledRejection", "uncaughtException"] as const) {
   });
 }
 const activations = process.env["AETHER_FAULT_ACTIVATIONS"];
-const aether = await Aether.start({
+/** Whoever supervises nodes starts one again that found nobody. */
+async function start(): Promise<Aether> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await Aether.start(options);
+    } catch (error) {
+      const { retryable } = error as AetherError;
+      if (!retryable || tries === STARTS) throw error;
+    }
+  }
+}
+
+const STARTS = 10;
+const options: AetherOptions = {
   servers: servers.split(","),
   ignoreClusterUpdates: process.env["AETHER_FAULT_PROXY"] === "1",
   namespace,
@@ -36,7 +53,8 @@ const aether = await Aether.start({
   log: ({ level, ...entry }) => {
     console.log(JSON.stringify({ ...entry, level, at: Date.now() }));
   },
-});
+};
+const aether = await start();
 console.log("ready");
 const count = setInterval(() => {
   const { stats } = aether.store as { stats?: () => unknown };
