@@ -14,7 +14,10 @@
  *   another one, for 3 s and never a reply: the quick rule needs a server that is
  *   known to be up, as it is the observer's own, or two servers, as a node holds
  *   two connections, to different servers where there are several.
- * - *Hung*: eight probes in a row time out (2 s).
+ * - *Hung*: probes in a row time out, for 2 s in all. A probe waits 250 ms for its
+ *   answer, and twice as long, up to a second, after one that was missed: so a node
+ *   that is far away is heard, and waited for as long from then on as its answers
+ *   take.
  * - Another node has to agree, where there is a third one to ask. Where there is
  *   none, or all others are as gone as the accused, it takes 3 s: of a node that
  *   is gone, nobody must come back; of one that is silent, the record must not be
@@ -70,6 +73,8 @@ export class Detector {
   readonly #stops: (() => void)[] = [];
   readonly #investigations = new Map<string, Promise<Verdict>>();
   #watched = new Map<string, Watched>();
+  /** Milliseconds that an answer is waited for, by run, where that is not the least. */
+  readonly #patience = new Map<string, number>();
   #cancel: CancelTimer = () => {};
   #stopAnswering: () => void = () => {};
   #connectedSince: number;
@@ -122,6 +127,10 @@ export class Detector {
   /** From now on probes exactly these nodes. */
   watch(targets: readonly NodeInfo[]): void {
     const before = this.#watched;
+    const runs = new Set(targets.map(({ run }) => run));
+    for (const run of this.#patience.keys()) {
+      if (!runs.has(run)) this.#patience.delete(run);
+    }
     this.#watched = new Map(
       targets.map((target) => {
         // The same object: a probe that is under way says there that it is over.
@@ -195,46 +204,65 @@ export class Detector {
     }
   }
 
-  async #probe(target: NodeInfo): Promise<Sign> {
-    const { messenger } = this.#ports;
+  async #probe(
+    target: NodeInfo,
+    patience: number = this.#patienceWith(target),
+  ): Promise<Sign> {
+    const { clock, messenger } = this.#ports;
     const { heard, node, say } = this.#options;
+    const began = clock.monotonic();
     try {
       const said = { ...say(target), from: node };
       const topic = probeTopic(target);
-      const answer = await messenger.request(topic, said, this.#every);
+      const answer = await messenger.request(topic, said, patience);
+      this.#keep(target, 2 * (clock.monotonic() - began));
       heard(target, answer as Record<string, unknown>);
       return "alive";
     } catch (error) {
       if (isFault(error, "no_responders")) return "gone";
-      return isFault(error, "timeout") ? "silent" : "unknown";
+      if (!isFault(error, "timeout")) return "unknown";
+      this.#keep(target, 2 * patience);
+      return "silent";
     }
+  }
+
+  #patienceWith({ run }: NodeInfo): number {
+    return this.#patience.get(run) ?? this.#every;
+  }
+
+  #keep({ run }: NodeInfo, patience: number): void {
+    const most = PATIENCE * this.#every;
+    if (patience <= this.#every) this.#patience.delete(run);
+    else this.#patience.set(run, Math.min(patience, most));
   }
 
   async #investigate(target: NodeInfo): Promise<Verdict> {
     const { clock } = this.#ports;
     const began = clock.monotonic();
     let gone = 0;
-    let silent = 0;
+    /** Milliseconds for which it was silent. */
+    let silence = 0;
     let witnesses: Promise<Agreement> | undefined;
     let renewal: Promise<number | undefined> | undefined;
     for (;;) {
       if (this.#closed || !this.isSettled) return "unsure";
       const asked = clock.monotonic();
-      const sign = await this.#probe(target);
+      const patience = this.#patienceWith(target);
+      const sign = await this.#probe(target, patience);
       if (sign === "alive") return "alive";
       if (sign === "unknown") return "unsure";
       if (sign === "gone") gone++;
       else {
-        silent++;
+        silence += patience;
         renewal ??= this.#renewal(target);
       }
       const lasted = clock.monotonic() - began;
       if (sign === "gone") witnesses ??= this.#witnesses(target, sign);
       const isGone = gone >= 2 && lasted >= APART &&
         (lasted >= LONG || this.#isServerUp(target));
-      // Finding nobody is no silence: eight times that are over in 1.6 s, when the
-      // node may still be looking for another server.
-      if (isGone || silent >= HUNG) {
+      // Finding nobody is no silence: that is over at once, when the node may still
+      // be looking for another server.
+      if (isGone || silence >= HUNG * this.#every) {
         witnesses ??= this.#witnesses(target, "silent");
         const agreement = await witnesses;
         witnesses = undefined;
@@ -304,10 +332,8 @@ export class Detector {
     { target, how }: { target: NodeInfo; how: Sign },
   ): Promise<Sign> {
     if (!this.isSettled) return "unknown";
-    for (let missed = 1;; missed++) {
-      const sign = await this.#probe(target);
-      if (sign !== "silent" || how === "gone" || missed >= WITNESS) return sign;
-    }
+    const patience = how === "gone" ? this.#every : WITNESS * this.#every;
+    return await this.#probe(target, patience);
   }
 
   #pause(ms: number): Promise<void> {
@@ -331,7 +357,9 @@ type Agreement = "agree" | "disagree" | "alone";
 const APART = 200;
 /** Milliseconds without anybody, where the node's server may be down. */
 const LONG = 3_000;
-/** Probes in a row that a hung node misses. */
+/** How long a hung node is silent, in intervals between two probes. */
 const HUNG = 8;
-/** Probes in a row that a witness sees missed. */
+/** How long a witness waits for it. */
 const WITNESS = 4;
+/** How long any answer is waited for at most. */
+const PATIENCE = 4;

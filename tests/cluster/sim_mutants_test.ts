@@ -158,9 +158,26 @@ const BUGS: readonly SeededBug[] = [
     kinds: ["restartServer"],
     changes: [{
       file: "_detector.ts",
-      from: "if (isGone || silent >= HUNG) {",
-      to: "if (isGone || gone + silent >= HUNG) {",
+      from: "if (isGone || silence >= HUNG * this.#every) {",
+      to: "if (isGone || gone + silence / this.#every >= HUNG) {",
     }],
+  },
+  {
+    name: "an answer that takes long taken for none",
+    breaks: ["a healthy node is not evicted"],
+    kinds: ["far"],
+    changes: [
+      {
+        file: "_detector.ts",
+        from: "const PATIENCE = 4;",
+        to: "const PATIENCE = 1;",
+      },
+      {
+        file: "_detector.ts",
+        from: "const WITNESS = 4;",
+        to: "const WITNESS = 1;",
+      },
+    ],
   },
 ];
 

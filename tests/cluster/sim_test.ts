@@ -114,6 +114,19 @@ describe("a simulated cluster", () => {
     }
   });
 
+  it("evicts nobody whose answers take long", LONG, async () => {
+    for (const seed of seeds(1, 15)) {
+      const scenario = scenarioOf(seed, ["far"]);
+      const { deposed, evicted, seized } = await run(scenario);
+      assert.deepEqual({ seed, deposed, evicted, seized }, {
+        seed,
+        deposed: 0,
+        evicted: 0,
+        seized: 0,
+      });
+    }
+  });
+
   it("evicts nobody on one sick node's word", LONG, async () => {
     for (const seed of seeds(1, 15)) {
       const scenario = scenarioOf(seed, ["sick"]);
