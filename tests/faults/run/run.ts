@@ -100,7 +100,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
   }
   await world.end();
   const duration = world.now() - began;
-  await world.settled(60_000).catch((error: Error) =>
+  await world.settled().catch((error: Error) =>
     void world.accidents.push(error.message)
   );
   // The last word on each actor, by whoever owns it now.
@@ -163,7 +163,7 @@ async function healed(
   random: Random,
   quick: boolean,
 ): Promise<Injected & { readonly isLost?: boolean }> {
-  const limit = fault.takes * 2 + 90_000;
+  const limit = fault.takes * 3 + 180_000;
   const end = new AbortController();
   try {
     return await Promise.race([
