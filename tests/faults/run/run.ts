@@ -61,6 +61,13 @@ export interface RunReport {
   readonly record: RunRecord;
 }
 
+/** Milliseconds a call may take. */
+const TIMEOUT = 10_000;
+/**
+ * The same where a machine has other tests to run: a rolling restart may slow calls
+ * down there, and still must not fail one.
+ */
+const PATIENT = 30_000;
 /** Milliseconds in which all has to come to rest. */
 const REST = 120_000;
 const QUICK_REST = 40_000;
@@ -79,7 +86,8 @@ export async function run(options: RunOptions): Promise<RunReport> {
     if (why === undefined) faults.push(fault);
     else unavailable.set(`${fault.id} (${fault.title})`, why);
   }
-  await using world = await RunWorld.start({ replicas, random, rate });
+  const timeout = quick ? PATIENT : TIMEOUT;
+  await using world = await RunWorld.start({ replicas, random, rate, timeout });
   const runtimes = [...world.nodes.values()].map(({ runtime }) => runtime);
   tell(`seed ${random.seed}: ${replicas} server(s), nodes ${runtimes.join()}`);
   world.begin();
