@@ -81,6 +81,7 @@ async function main(): Promise<void> {
       ...[`--minutes ${minutes}`, `--replicas ${values.replicas}`],
       ...[`--seed ${first}`],
       ...(quick ? ["--quick"] : []),
+      ...(values.rate === "300" ? [] : [`--rate ${values.rate}`]),
       ...(only === undefined ? [] : [`--only ${only}`]),
     ].join(" ");
     writeFileSync(

@@ -169,6 +169,8 @@ export function pageOf(
     ]),
     "## What was looked at",
     "",
+    "Besides what is in this table, each run checks that every call ends in its time and by an error with a code, that no call fails while nodes are restarted, that what a fault promises holds, and that all of it comes to rest: inbox, timers, policies, projections, subscribers.",
+    "",
     ...table(
       [
         "invariant",
