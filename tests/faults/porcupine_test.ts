@@ -26,6 +26,7 @@ const SEEN: readonly InvariantId[] = ["I1", "I2", "I3", "I4", "I15"];
 /** Mutations of which both must say that calls did not happen as they were told. */
 const WRONG: Readonly<Record<string, (wrong: RunRecord) => boolean>> = {
   "a read is stale": always,
+  "a read misses what another one saw": always,
   "a read is ahead of the log": always,
   "a call overtakes one that began behind its end": always,
   "an acknowledged commit is lost, everywhere": always,

@@ -120,9 +120,18 @@ function subscribed(
     ),
     below,
   );
-  const changed = one && change(one);
-  if (one === undefined || !changed) return undefined;
-  return { ...record, subscriptions: inserted(subscriptions, one, changed) };
+  if (one === undefined) return;
+  // What was given before anything was owed stays as it is.
+  const isOwed = ({ sequence }: { readonly sequence: number }) =>
+    sequence > one.from;
+  const early = one.deliveries.filter((given) => !isOwed(given));
+  const changed = change({ ...one, deliveries: one.deliveries.filter(isOwed) });
+  if (!changed) return;
+  const deliveries = [...early, ...changed.deliveries];
+  return {
+    ...record,
+    subscriptions: inserted(subscriptions, one, { ...changed, deliveries }),
+  };
 }
 
 function delivered(
