@@ -121,6 +121,14 @@ describe("operationsOf()", () => {
       { actor, kind: "log", ids: ["e"], version: -1, call: 8, return: 9 },
     ]);
   });
+
+  it("tells of some actors only, where it is asked to", () => {
+    const record = rightRecord(1);
+    const all = operationsOf(record);
+    const some = operationsOf(record, (actorId) => actorId === "tally-0");
+    assert.ok(some.length > 10 && some.length < all.length);
+    assert.deepEqual(some, all.filter(({ actor }) => actor === "tally-0"));
+  });
 });
 
 describe("porcupine", { skip: SKIP }, () => {

@@ -38,6 +38,11 @@
  * alarm is heard while servers are down. Without `outcomes`, lost commands among those
  * that come to no event. And a wrong rule makes a wrong verdict.
  *
+ * **Why to trust it.** `tests/faults/proof/` makes one thing wrong with right records,
+ * in more than eighty ways, and every one is reported by the invariant it breaks. And
+ * of I1 and I3, `tests/faults/porcupine/` has a second opinion that shares nothing
+ * with it but the record.
+ *
  * `checked` of the verdict says how much was looked at: an invariant at 0 was not.
  *
  * @example An acknowledged event that is lost
