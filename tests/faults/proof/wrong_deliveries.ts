@@ -35,6 +35,19 @@ export const DELIVERIES: Mutations = {
     "I9",
     (record, below) => delivered(record, below, () => [], "ordered"),
   ),
+  "a durable subscriber never gets the last event": on(
+    "I9",
+    (record, below) =>
+      subscribed(record, below, ({ deliveries, ...rest }) => {
+        const { id: last } = deliveries.reduce((one, other) =>
+          other.sequence > one.sequence ? other : one
+        );
+        return {
+          ...rest,
+          deliveries: deliveries.filter(({ id }) => id !== last),
+        };
+      }, "durable"),
+  ),
   "an ordered subscriber is given nothing any more": on(
     "I9",
     (record, below) => subscribed(record, below, cut, "ordered"),
