@@ -15,7 +15,6 @@ import { proxied } from "./_proxied.ts";
 
 /** Milliseconds that direct reads are behind. */
 const AGE = 5_000;
-const QUICK_AGE = 1_000;
 /** Commands between two loads of an actor elsewhere. */
 const EVERY = 10;
 const ACTORS = 64;
@@ -58,7 +57,7 @@ async function takeTurns(
   const far = await connect({ servers: proxy.url, ignoreClusterUpdates: true });
   const near = await JetStreamEventStore.open(nc, { namespace, replicas });
   const behind = await JetStreamEventStore.open(far, { namespace, replicas });
-  const rule = serveStale(proxy, quick ? QUICK_AGE : AGE);
+  const rule = serveStale(proxy, AGE);
   let reads = 0;
   let stale = 0;
   const until = world.now() + (quick ? 2_500 : 40_000);
