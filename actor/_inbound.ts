@@ -145,7 +145,13 @@ export class Inbound {
       },
       (error) => {
         this.#underway.delete(commandId);
-        this.#refuse(msg, error);
+        // Who closes under a call has done nothing of it: others may.
+        this.#refuse(
+          msg,
+          isClosed(error)
+            ? new MovedError(`Node "${nodeId}" is leaving`, { cause: error })
+            : error,
+        );
       },
     );
   }
@@ -202,4 +208,8 @@ export class Inbound {
       if (!connection.isClosed()) await subscription.drain().catch(() => {});
     };
   }
+}
+
+function isClosed(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === "closed";
 }

@@ -213,6 +213,16 @@ describe("two nodes and a client", () => {
     });
   });
 
+  it("answer elsewhere what a node closed under", async () => {
+    await using world = await natsWorld();
+    const { a, client } = await threeOf(world);
+    const [key] = keysOn(a, 1);
+    await a.store.close();
+    const called = client.actor(Account, key!).deposit({ amount: 1 });
+    await a.close();
+    assert.equal((await called).version, 1);
+  });
+
   it("leave open the connections they were given", async () => {
     await using world = await natsWorld();
     const { aether, connection } = await world.startOn();

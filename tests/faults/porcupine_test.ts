@@ -11,8 +11,7 @@ import {
   namedLog,
   type RunRecord,
 } from "./checker/mod.ts";
-import { rightRecord, RULES } from "./_model_world.ts";
-import { MUTATIONS } from "./_mutations.ts";
+import { MUTATIONS, rightRecord, RULES } from "./proof/mod.ts";
 import { crossCheck, hasGo, operationsOf } from "./porcupine/mod.ts";
 
 const SKIP = !NIGHTLY

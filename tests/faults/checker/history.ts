@@ -70,13 +70,15 @@ export type Entry =
     readonly call: number;
     readonly code?: string | undefined;
   }
-  /** A read of an actor begins. */
+  /**
+   * A read of an actor begins; by default it must see all that was acknowledged. Of
+   * one that a late owner may answer, for as long as its lease, nobody promises that.
+   */
   | {
     readonly type: "read";
     readonly call: number;
     readonly actorId: string;
-    /** Whether it is to see all that was stored before it began. */
-    readonly linear?: boolean | undefined;
+    readonly mayBeStale?: boolean | undefined;
   }
   /** It has brought this version, and perhaps the state. */
   | {
@@ -92,8 +94,8 @@ export interface StaleRead {
   readonly entry: number;
   /** What was read. */
   readonly problem: string;
-  /** Whether it was to see all that was stored before it began; undefined if untold. */
-  readonly linear: boolean | undefined;
+  /** Whether the read was one that may be stale. */
+  readonly isAllowed: boolean;
 }
 
 /** How a history is examined. */
@@ -101,7 +103,7 @@ export interface Examination {
   readonly report: Report;
   /** Told how many things were looked at. */
   readonly looked?: (invariant: InvariantId, count?: number) => void;
-  /** Told of stale reads instead, where some are to be expected. */
+  /** Told of stale reads instead, whether or not they may be. */
   readonly onStaleRead?: ((read: StaleRead) => void) | undefined;
   /** Whether an event that no call names has another origin. */
   readonly isExpected?: (id: string) => boolean;
@@ -131,7 +133,9 @@ export function examineHistory(
 ): void {
   const { isExpected = () => false, looked = () => {}, report } = examination;
   const {
-    onStaleRead = ({ problem }) => report("I3", problem),
+    onStaleRead = ({ isAllowed, problem }) => {
+      if (!isAllowed) report("I3", problem);
+    },
   } = examination;
   const { byId, latest } = checkLog(log, report);
   looked("I2", log.length);
@@ -152,8 +156,8 @@ export function examineHistory(
       const floors = again === undefined
         ? versionsBehind(parts.map(({ actorId }) => actorId))
         : parts.map(() => 0);
-      const linear = entry.type === "read" ? entry.linear : undefined;
-      open.set(call, { parts, floors, again, linear });
+      const mayBeStale = entry.type === "read" && entry.mayBeStale === true;
+      open.set(call, { parts, floors, again, mayBeStale });
       for (const { eventIds } of parts) {
         for (const id of eventIds) written.add(id);
       }
@@ -210,8 +214,8 @@ export function examineHistory(
         if (entry.version < floor!) {
           onStaleRead({
             entry: index,
-            linear: begun.linear,
             problem: `${what} after ${floor} was acknowledged`,
+            isAllowed: begun.mayBeStale,
           });
         }
         if (entry.version > (latest.get(actorId) ?? 0)) {
@@ -242,9 +246,9 @@ interface Open {
   readonly parts: readonly Part[];
   /** What was acknowledged of each part's actor when the call began. */
   readonly floors: readonly number[];
+  readonly mayBeStale: boolean;
   /** The call whose command it repeats. */
   readonly again: number | undefined;
-  readonly linear: boolean | undefined;
 }
 
 /** That a call is done. */

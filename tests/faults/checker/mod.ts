@@ -121,16 +121,12 @@ export {
 export function check(record: RunRecord, rules: Rules): Verdict {
   const findings = new Findings();
   const witness = witnessOf(record, rules);
-  let staleReads = 0;
   examineHistory(record.journal, witness.log, {
     report: (invariant, what) => findings.report(invariant, what),
     looked: (invariant, count) => findings.looked(invariant, count),
     isExpected: witness.isExpected,
-    onStaleRead({ linear, problem }) {
-      // Who asks the owner may be told what was so a moment ago.
-      if (linear === false) staleReads++;
-      else findings.report("I3", problem);
-    },
+    onStaleRead: ({ isAllowed, problem }) =>
+      isAllowed ? findings.stale(problem) : findings.report("I3", problem),
   });
   const effects = effectsOf(record);
   checkCommands(record, effects, findings);
@@ -144,5 +140,5 @@ export function check(record: RunRecord, rules: Rules): Verdict {
   checkMoney(record, rules, witness.isCalled, findings);
   checkCopies(record, findings);
   checkAnswers(record, findings);
-  return { ...findings.verdict(), staleReads };
+  return findings.verdict();
 }

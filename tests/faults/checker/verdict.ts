@@ -37,15 +37,16 @@ export interface Violation {
 export interface Verdict {
   /** Empty when all is right. */
   readonly violations: readonly Violation[];
+  /** Stale reads of those that may be: no violations, but worth a look. */
+  readonly staleReads: readonly string[];
   /** How many things were looked at; 0 says that an invariant was not checked. */
   readonly checked: Readonly<Record<InvariantId, number>>;
-  /** Reads of an owner that were stale for a moment, which nothing forbids. */
-  readonly staleReads?: number;
 }
 
 /** Collects violations, and counts what was looked at. */
 export class Findings {
   readonly #violations: Violation[] = [];
+  readonly #staleReads: string[] = [];
   readonly #checked = Object.fromEntries(
     Object.keys(INVARIANTS).map((id) => [id, 0]),
   ) as Record<InvariantId, number>;
@@ -55,6 +56,11 @@ export class Findings {
     this.#violations.push({ invariant, what });
   }
 
+  /** Says that a read that may be stale was. */
+  stale(what: string): void {
+    this.#staleReads.push(what);
+  }
+
   /** Says that so many things were looked at. */
   looked(invariant: InvariantId, count: number = 1): void {
     this.#checked[invariant] += count;
@@ -62,6 +68,10 @@ export class Findings {
 
   /** All of it. */
   verdict(): Verdict {
-    return { violations: this.#violations, checked: this.#checked };
+    return {
+      violations: this.#violations,
+      staleReads: this.#staleReads,
+      checked: this.#checked,
+    };
   }
 }

@@ -36,7 +36,8 @@ export function operationsOf(record: RunRecord): Operation[] {
     begun.delete(call);
     const first = journal[since]!;
     if (
-      first.type === "read" && first.linear !== false && entry.type === "saw"
+      first.type === "read" && first.mayBeStale !== true &&
+      entry.type === "saw"
     ) {
       const { version } = entry;
       operations.push({

@@ -11,7 +11,7 @@ const FROZEN = 30_000;
 /** Enough for the others to have noticed. */
 const QUICK = 8_000;
 /** How long the handlers take that are frozen, and how far they have got. */
-const HANDLER = 400;
+const HANDLER = 2_000;
 const LATE = 20;
 
 export const f2: Fault = {
@@ -32,7 +32,7 @@ export const f2: Fault = {
     const late = fresh.filter((key) => world.ownerOf(key) === name)
       .slice(0, LATE);
     const told = late.map((key) => world.slowly(key, HANDLER, 60_000));
-    await delay(HANDLER / 4);
+    await delay(HANDLER / 3);
     const from = node.log.length;
     node.signal("SIGSTOP");
     const began = world.now();

@@ -32,7 +32,7 @@ export const f5: Fault = {
     if (kills) await leader.restart();
     else leader.resume();
     await world.servers.ready(120_000);
-    await world.settled(60_000);
+    await world.settled();
     const lost = marks.flatMap(([node, from]) => node.log.slice(from))
       .filter(({ message }) => message === "a node lost its record").length;
     const what = kills ? "was killed" : "stood still";

@@ -29,7 +29,7 @@ export const f6: Fault = {
     await Promise.all(down.map((server) => server.restart()));
     await world.servers.ready(120_000);
     const took = await answers(world, world.keys.slice(0, ASKED), 60_000);
-    await world.settled(60_000);
+    await world.settled();
     const late = told.filter((ms) => ms > TIMEOUT + MARGIN);
     return {
       observations: [

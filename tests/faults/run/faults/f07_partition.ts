@@ -60,7 +60,7 @@ export const f7: Fault = {
       cut.stale.length,
     ], "count");
     found.measured("late writes that were refused", [cut.refused], "count");
-    await world.settled(60_000);
+    await world.settled();
     return found;
   },
 };

@@ -22,7 +22,7 @@ export const f19: Fault = {
     const blocked = world.block(key, quick ? QUICK : BLOCKED, PATIENCE);
     const took = await answers(world, mine, 60_000);
     await blocked;
-    await world.settled(60_000);
+    await world.settled();
     return {
       observations: [
         ms(

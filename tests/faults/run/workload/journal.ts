@@ -124,7 +124,7 @@ export class Journal {
     { actorId, kind, linear, make, timeout }: ReadCall,
   ): Promise<void> {
     const call = this.next();
-    this.entries.push({ type: "read", call, actorId, linear });
+    this.entries.push({ type: "read", call, actorId, mayBeStale: !linear });
     await this.#tell(kind, actorId, timeout, make, (state) => {
       const { version } = state;
       this.entries.push({ type: "saw", call, version, state });

@@ -1,4 +1,4 @@
-/** Calls at a steady rate, whatever becomes of them. */
+/** Calls at a steady rate, whatever becomes of them, by as many callers as there are. */
 import type { Random } from "../../../support/mod.ts";
 import type { Commands } from "./commands.ts";
 import type { Journal } from "./journal.ts";
@@ -11,6 +11,7 @@ export class Load {
   readonly #repeats: Repeats;
   readonly #random: Random;
   readonly #rate: number;
+  #waiting = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** As many calls a second. */
@@ -47,13 +48,23 @@ export class Load {
   }
 
   #call(): void {
+    // Callers who wait for an answer call nobody else.
+    if (this.#waiting >= CALLERS) return;
+    const call = this.#made();
+    this.#waiting++;
+    call.finally(() => this.#waiting--);
+  }
+
+  #made(): Promise<unknown> {
     const kind = this.#random.next();
-    if (kind < 0.6) void this.#repeats.make(this.#commands.tally());
-    else if (kind < 0.8) void this.#journal.read(this.#commands.read());
-    else if (kind < 0.9) void this.#repeats.make(this.#commands.transfer());
-    else if (kind < 0.95) void this.#repeats.make(this.#commands.timer());
-    else if (!this.#repeats.repeat()) {
-      void this.#repeats.make(this.#commands.tally());
-    }
+    if (kind < 0.6) return this.#repeats.make(this.#commands.tally());
+    if (kind < 0.8) return this.#journal.read(this.#commands.read());
+    if (kind < 0.9) return this.#repeats.make(this.#commands.transfer());
+    if (kind < 0.95) return this.#repeats.make(this.#commands.timer());
+    return this.#repeats.repeat() ??
+      this.#repeats.make(this.#commands.tally());
   }
 }
+
+/** How many calls wait at most. */
+const CALLERS = 200;

@@ -41,13 +41,11 @@ export class Repeats {
     return told;
   }
 
-  /** Repeats a command; false where there is none yet. */
-  repeat(): boolean {
+  /** Repeats a command; undefined where there is none yet. */
+  repeat(): Promise<void> | undefined {
     const kept = this.#unknown.pop() ??
       (this.#done.length > 0 ? this.#random.pick(this.#done) : undefined);
-    if (kept === undefined) return false;
-    void this.#again(kept);
-    return true;
+    return kept === undefined ? undefined : this.#again(kept);
   }
 
   async #again({ call, made, told }: Kept): Promise<void> {

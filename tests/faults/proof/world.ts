@@ -10,71 +10,18 @@ import type {
   RecordedEvent,
   RecordedOutcome,
   RecordedSnapshot,
-  RecordedSubscription,
-  Rules,
   RunRecord,
-} from "./checker/mod.ts";
-import { dice } from "../event/_property.ts";
-
-/** A command on its way to an actor. */
-interface Command {
-  readonly id: string;
-  readonly to: string;
-  readonly name: string;
-  readonly input?: Data | undefined;
-  readonly rejectionId?: string | undefined;
-  readonly from?: string | undefined;
-}
-
-type Data = Readonly<Record<string, string | number | boolean>>;
-
-/** What an actor makes of a command. */
-interface Decision {
-  readonly events?: readonly (readonly [type: string, data: Data])[];
-  readonly effects?: readonly Partial<RecordedEffect>[];
-  readonly rejected?: string;
-}
-
-/** The state of any actor of this world. */
-interface State {
-  readonly version: number;
-  readonly sum: number;
-}
-
-/** What the events of this world mean, told to the checker. */
-export const RULES: Rules = {
-  actors: Object.fromEntries(
-    ["tally", "account", "reminder", "audit"].map((type) => [type, {
-      initial: () => ({ version: 0, sum: 0 }),
-      apply: (state, { data, type }) => applied(state as State, type, data),
-      broken: (state) =>
-        (state as State).sum < 0 ? "the sum is below zero" : undefined,
-    }]),
-  ),
-  policies: [{
-    name: "each addition is noted",
-    on: ({ actorId, type }) => actorId.startsWith("tally-") && type === "Added",
-    source({ actorId, data }) {
-      if (!actorId.startsWith("audit-")) return undefined;
-      const { source, version } = data as { source: string; version: number };
-      return { actorId: source, version };
-    },
-    commandId: noteOf,
-  }],
-  projections: {
-    sums: {
-      key: ({ actorId }) => actorId.startsWith("tally-") ? actorId : undefined,
-      initial: () => 0,
-      apply: (sum, { data, type }) => (sum as number) + amountOf(type, data),
-    },
-  },
-  money: {
-    moved: ({ actorId, data, type }) =>
-      actorId.startsWith("account-") ? amountOf(type, data) : 0,
-    carried: ({ input }) => (input as { amount?: number })?.amount ?? 0,
-    paysOut: ({ data }) => (data as { out?: boolean }).out === true,
-  },
-};
+} from "../checker/mod.ts";
+import {
+  type Command,
+  type Data,
+  decide,
+  type Decision,
+  drawn,
+} from "./actors.ts";
+import { Chance } from "./chance.ts";
+import { applied, noteOf, RULES, type State } from "./meaning.ts";
+import { projection, subscription } from "./seen.ts";
 
 /** A record of so many calls in which all is right. */
 export function rightRecord(seed: number, calls: number = 300): RunRecord {
@@ -82,7 +29,7 @@ export function rightRecord(seed: number, calls: number = 300): RunRecord {
 }
 
 class World {
-  readonly #below: (limit: number) => number;
+  readonly #chance: Chance;
   readonly #journal: Entry[] = [];
   readonly #log: RecordedEvent[] = [];
   readonly #effects: RecordedEffect[] = [];
@@ -103,22 +50,26 @@ class World {
   #now = 1_000_000;
 
   constructor(seed: number) {
-    this.#below = dice(seed);
+    this.#chance = new Chance(seed);
   }
 
   run(calls: number): RunRecord {
     // Steps of calls that have begun; any of them may be the next.
     const open: (() => boolean)[] = [];
     for (let made = 0; made < calls || open.length > 0;) {
-      if (made < calls && this.#below(6) >= open.length) {
+      if (made < calls && this.#chance.below(6) >= open.length) {
         made++;
-        open.push(this.#isLikely(20) ? this.#read(made) : this.#call(made));
+        open.push(
+          this.#chance.isLikely(20) ? this.#read(made) : this.#call(made),
+        );
       } else {
-        const place = this.#below(open.length);
+        const place = this.#chance.below(open.length);
         if (open[place]!()) open.splice(place, 1);
       }
-      if (this.#isLikely(60)) this.#carryOut();
-      if (this.#isLikely(3)) this.#handOver();
+      // Now and then all that was sent waits for a while.
+      const isHeld = (made >> 5) % 2 === 1;
+      if (!isHeld && this.#chance.isLikely(80)) this.#carryOut();
+      if (this.#chance.isLikely(3)) this.#handOver();
       this.#ring();
     }
     for (let rest = 0; this.#inbox.length > 0 || rest < 20; rest++) {
@@ -132,8 +83,8 @@ class World {
   // ---- callers ----
 
   #call(call: number): () => boolean {
-    if (this.#isLikely(5)) return this.#appendAll(call);
-    const command = this.#drawn();
+    if (this.#chance.isLikely(5)) return this.#appendAll(call);
+    const command = drawn(this.#chance, `m${++this.#ids}`);
     const { id, name, to } = command;
     const eventIds = name === "addTwice" ? [id, `${id}#1`] : [id];
     this.#journal.push({
@@ -141,17 +92,21 @@ class World {
       call,
       parts: [{ actorId: to, eventIds }],
     });
-    const fate = this.#below(100);
+    const fate = this.#chance.below(100);
     if (fate < 5) {
-      const code = this.#pick(["store_unavailable", "overloaded", "closed"]);
+      const code = this.#chance.pick([
+        "store_unavailable",
+        "overloaded",
+        "closed",
+      ]);
       return this.#end({ type: "failed", call, code });
     }
     if (fate < 8) {
       return this.#end({ type: "unknown", call, code: "outcome_unknown" });
     }
     return this.#steps(() => {
-      const decision = this.#decide(command);
-      const isRepeated = this.#isLikely(30);
+      const decision = this.#decided(command);
+      const isRepeated = this.#chance.isLikely(30);
       const code = decision.rejected === undefined ? "nothing" : "rejected";
       const stored = decision.events !== undefined || isRepeated
         ? this.#commit(to, [[command, decision]])
@@ -176,7 +131,10 @@ class World {
   }
 
   #appendAll(call: number): () => boolean {
-    const actors = this.#pick([["tally-0", "tally-1"], ["tally-1", "tally-2"]]);
+    const actors = this.#chance.pick([["tally-0", "tally-1"], [
+      "tally-1",
+      "tally-2",
+    ]]);
     const parts = actors.map((actorId) => ({
       actorId,
       eventIds: [`own${++this.#ids}`, `own${++this.#ids}`],
@@ -197,7 +155,7 @@ class World {
   }
 
   #read(call: number): () => boolean {
-    const actorId = this.#pick(["tally-0", "tally-1", "account-0"]);
+    const actorId = this.#chance.pick(["tally-0", "tally-1", "account-0"]);
     this.#journal.push({ type: "read", call, actorId });
     return this.#steps(() => {
       const state = this.#stateOf(actorId);
@@ -224,108 +182,28 @@ class World {
     return this.#steps(() => () => void this.#journal.push(entry));
   }
 
-  #drawn(): Command {
-    const id = `m${++this.#ids}`;
-    const key = this.#below(3);
-    const amount = 1 + this.#below(20);
-    const kind = this.#below(100);
-    const tally = `tally-${key}`;
-    const account = `account-${key}`;
-    if (kind < 25) return { id, to: tally, name: "add", input: { by: amount } };
-    if (kind < 30) return { id, to: tally, name: "addTwice" };
-    if (kind < 40) {
-      return { id, to: tally, name: "spend", input: { by: amount } };
-    }
-    if (kind < 44) return { id, to: tally, name: "leave" };
-    if (kind < 55) {
-      const much = { amount: amount * 10 };
-      return { id, to: account, name: "deposit", input: much };
-    }
-    if (kind < 60) {
-      return { id, to: account, name: "withdraw", input: { amount } };
-    }
-    if (kind < 80) {
-      const to = this.#pick(["account-1", "account-2", "account-closed"]);
-      const name = this.#pick(["transfer", "transfer", "give"]);
-      return { id, to: "account-0", name, input: { amount, to } };
-    }
-    const to = `reminder-${key}`;
-    const name = this.#pick(["a", "b"]);
-    if (kind < 85) return { id, to, name: "forget", input: { name } };
-    const after = this.#isLikely(10) ? 1e9 : this.#below(3_000);
-    return { id, to, name: "remind", input: { name, after } };
-  }
-
   // ---- actors ----
 
-  #decide({ input = {}, name, to }: Command): Decision {
-    const { sum } = this.#stateOf(to);
-    const amount = input.amount as number;
-    switch (name) {
-      case "add":
-      case "addTwice": {
-        const added = ["Added", { by: input.by ?? 1 }] as const;
-        return { events: name === "add" ? [added] : [added, added] };
-      }
-      case "spend":
-        if ((input.by as number) > sum) return { rejected: "too_much" };
-        return { events: [["Spent", { by: input.by! }]] };
-      case "deposit":
-        if (to === "account-closed") return { rejected: "closed" };
-        return { events: [["Deposited", { amount }]] };
-      case "refund":
-        return { events: [["Deposited", { amount }]] };
-      case "withdraw":
-        if (amount > sum) return { rejected: "insufficient" };
-        return { events: [["Withdrawn", { amount, out: true }]] };
-      case "transfer":
-      case "give": {
-        if (amount > sum) return { rejected: "insufficient" };
-        const send = {
-          kind: "send",
-          to: input.to as string,
-          input: { amount },
-          ...(name === "give" ? {} : { rejectionId: "refund" }),
-        } as const;
-        return { events: [["Withdrawn", { amount }]], effects: [send] };
-      }
-      case "remind": {
-        const due = this.#now + (input.after as number);
-        const timer = input.name as string;
-        return {
-          events: [["Set", {}]],
-          effects: [{ kind: "schedule", name: timer, due }],
-        };
-      }
-      case "forget":
-        return {
-          events: [["Unset", {}]],
-          effects: [{ kind: "cancel", name: input.name as string }],
-        };
-      case "fire":
-        return { events: [["Fired", {}]] };
-      case "note":
-        return { events: [["Noted", input]] };
-    }
-    return {};
+  #decided(command: Command): Decision {
+    return decide(command, this.#stateOf(command.to), this.#now);
   }
 
   /** Carries out commands that wait: the first ones of some actor. */
   #carryOut(): void {
     if (this.#inbox.length === 0) return;
-    const { to } = this.#pick(this.#inbox);
+    const { to } = this.#chance.pick(this.#inbox);
     const mine = this.#inbox.filter((command) => command.to === to)
-      .slice(0, 1 + this.#below(2));
+      .slice(0, 1 + this.#chance.below(2));
     this.#inbox = this.#inbox.filter((command) => !mine.includes(command));
     const told: Command[] = [];
     const decided: [Command, Decision][] = [];
     for (const command of mine) {
       // A few fail for good; no later one of that lane is held up here.
-      if (command.name === "deposit" && this.#isLikely(2)) {
+      if (command.name === "deposit" && this.#chance.isLikely(2)) {
         this.#parked.push(command.id);
         continue;
       }
-      const decision = this.#decide(command);
+      const decision = this.#decided(command);
       decided.push([command, decision]);
       const { from, input, rejectionId } = command;
       if (decision.rejected === undefined) continue;
@@ -337,7 +215,7 @@ class World {
   }
 
   #ring(): void {
-    this.#now += this.#below(20);
+    this.#now += this.#chance.below(20);
     const due = this.#alarms.filter(({ due }) => due <= this.#now);
     if (due.length === 0) return;
     this.#alarms = this.#alarms.filter((alarm) => !due.includes(alarm));
@@ -345,12 +223,12 @@ class World {
       // An alarm of a setting that is over rings for nothing.
       if (this.#timers.get(alarm.timer) !== alarm.id) continue;
       this.#timers.delete(alarm.timer);
-      this.#commit(alarm.to, [[alarm, this.#decide(alarm)]]);
+      this.#commit(alarm.to, [[alarm, this.#decided(alarm)]]);
     }
   }
 
   #handOver(): void {
-    const actorId = this.#pick(["tally-0", "tally-1", "account-0"]);
+    const actorId = this.#chance.pick(["tally-0", "tally-1", "account-0"]);
     this.#generations.set(actorId, ++this.#generation);
     // A fence: a place in the log, and nothing else.
     this.#begin(`c${++this.#ids}`);
@@ -359,7 +237,7 @@ class World {
   // ---- the log ----
 
   #begin(commitId: string): void {
-    this.#now += this.#below(5);
+    this.#now += this.#chance.below(5);
     this.#sequence += 1;
     this.#copy.push([this.#sequence, commitId]);
   }
@@ -423,7 +301,9 @@ class World {
       storedAt: this.#now,
     };
     this.#log.push(event);
-    if (this.#isLikely(5)) this.#snapshots.push({ actorId, version, state });
+    if (this.#chance.isLikely(5)) {
+      this.#snapshots.push({ actorId, version, state });
+    }
     if (!RULES.policies![0]!.on(event)) return;
     const input = { source: actorId, version };
     const to = `audit-${version % 2}`;
@@ -433,6 +313,11 @@ class World {
   // ---- the record ----
 
   #record(): RunRecord {
+    const seen = {
+      chance: this.#chance,
+      log: this.#log,
+      end: this.#sequence,
+    };
     const copies = [this.#copy, [...this.#copy], [...this.#copy]];
     return {
       journal: this.#journal,
@@ -441,13 +326,13 @@ class World {
       outcomes: this.#outcomes,
       parked: this.#parked,
       subscriptions: [
-        this.#subscription("ordered", "tally", 0),
-        this.#subscription("ordered", "account", this.#sequence >> 1),
-        this.#subscription("durable", "tally", 0),
-        this.#subscription("live", "tally", this.#sequence >> 2),
+        subscription(seen, "ordered", "tally", 0),
+        subscription(seen, "ordered", "account", this.#sequence >> 1),
+        subscription(seen, "durable", "tally", 0),
+        subscription(seen, "live", "tally", this.#sequence >> 2),
       ],
       projections: [this.#sequence, this.#sequence >> 1].map((checkpoint) =>
-        this.#projection(checkpoint)
+        projection(seen, checkpoint)
       ),
       snapshots: this.#snapshots,
       copies,
@@ -457,72 +342,7 @@ class World {
     };
   }
 
-  #subscription(
-    kind: RecordedSubscription["kind"],
-    type: string,
-    from: number,
-  ): RecordedSubscription {
-    const all = this.#log.filter(({ actorId, sequence }) =>
-      actorId.startsWith(`${type}-`) && sequence > from
-    ).map(({ actorId, id, sequence, version }) => ({
-      ...{ actorId, id, sequence, version },
-    }));
-    const name = `${kind} of ${type} from ${from}`;
-    const gaps: [number, number][] = [];
-    let deliveries = all;
-    if (kind === "durable") {
-      // Now and then it starts again a little further back.
-      deliveries = all.flatMap((event, place) =>
-        this.#isLikely(3)
-          ? all.slice(Math.max(0, place - 5), place + 1)
-          : [event]
-      );
-    }
-    if (kind === "live") {
-      for (let gap = 0; gap < 3; gap++) {
-        const first = from + this.#below(this.#sequence - from) + 1;
-        gaps.push([first, first + this.#below(20)]);
-      }
-      deliveries = all.filter(({ sequence }) =>
-        !gaps.some(([first, last]) => sequence >= first && sequence <= last)
-      );
-    }
-    return { name, kind, type, from, deliveries, gaps };
-  }
-
-  #projection(checkpoint: number) {
-    const documents: Record<string, number> = {};
-    for (const { actorId, data, sequence, type } of this.#log) {
-      if (!actorId.startsWith("tally-") || sequence > checkpoint) continue;
-      documents[actorId] = (documents[actorId] ?? 0) + amountOf(type, data);
-    }
-    return { name: "sums", checkpoint, documents };
-  }
-
-  // ---- chance ----
-
   #stateOf(actorId: string): State {
     return this.#states.get(actorId) ?? { version: 0, sum: 0 };
   }
-
-  #isLikely(percent: number): boolean {
-    return this.#below(100) < percent;
-  }
-
-  #pick<T>(values: readonly T[]): T {
-    return values[this.#below(values.length)]!;
-  }
-}
-
-function applied({ sum, version }: State, type: string, data: unknown): State {
-  return { version: version + 1, sum: sum + amountOf(type, data) };
-}
-
-function amountOf(type: string, data: unknown): number {
-  const { amount = 0, by = 0 } = data as { amount?: number; by?: number };
-  return type === "Spent" || type === "Withdrawn" ? -amount - by : amount + by;
-}
-
-function noteOf({ id }: RecordedEvent): string {
-  return `note of ${id}`;
 }
