@@ -44,6 +44,12 @@ export async function rest(
   return left;
 }
 
+/**
+ * Milliseconds ahead that timers are waited for: those of a node whose clock is an
+ * hour ahead ring in an hour.
+ */
+const AHEAD = 60_000;
+
 async function unsettled(world: RunWorld, log: RunLog): Promise<string[]> {
   const parked = new Set(
     (await world.client.parked().list()).map(({ command }) =>
@@ -70,7 +76,10 @@ async function unsettled(world: RunWorld, log: RunLog): Promise<string[]> {
     } else if (kind === "schedule") live.set(`${from} ${name}`, effect);
     else live.delete(`${from} ${name}`);
   }
-  const unrung = [...live.values()].filter(({ id }) => !outcomes.has(id));
+  const soon = Date.now() + AHEAD;
+  const unrung = [...live.values()].filter(({ due = 0, id }) =>
+    !outcomes.has(id) && due < soon
+  );
   const spent = log.events.filter(({ type }) => type === "Spent").length;
   const noted = log.events.filter(({ type }) => type === "Noted").length;
   return [
