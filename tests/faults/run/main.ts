@@ -93,7 +93,8 @@ async function main(): Promise<void> {
 }
 
 function print(report: RunReport): void {
-  const { checked, counts, operations, seed, staleReads, unavailable } = report;
+  const { checked, counts, lateReads, operations, seed, staleReads } = report;
+  const { unavailable } = report;
   for (const [fault, why] of unavailable) {
     console.log(`left out: ${fault}, as ${why}`);
   }
@@ -105,7 +106,11 @@ function print(report: RunReport): void {
     );
   }
   console.log(
-    Object.entries({ ...counts, "stale owner reads": staleReads })
+    Object.entries({
+      ...counts,
+      "stale reads": staleReads,
+      "late reads": lateReads,
+    })
       .map(([what, n]) => `${what} ${n}`).join(", "),
   );
   console.log(

@@ -115,8 +115,12 @@ export function pageOf(
           ...runs.map(({ counts }) => number(counts.staleReads)),
         ],
         [
-          "reads by the owner that were stale, as documented",
+          "reads of owners behind what an outsider had just written",
           ...runs.map(({ staleReads }) => number(staleReads)),
+        ],
+        [
+          "reads of owners that were owners no more",
+          ...runs.map(({ lateReads }) => number(lateReads)),
         ],
         [
           "second opinion, by porcupine",

@@ -11,6 +11,7 @@ import { judge } from "./judge.ts";
 import { RunLog } from "./log.ts";
 import { open, recordOf } from "./record.ts";
 import { rest } from "./settle.ts";
+import { mayBeOutsiders } from "./workload/outsider.ts";
 import { RunWorld } from "./world.ts";
 
 /** How a run is made. */
@@ -55,7 +56,10 @@ export interface RunReport {
   readonly violations: readonly string[];
   /** How many things were looked at, by invariant. */
   readonly checked: Readonly<Record<string, number>>;
+  /** Reads of owners that had not yet seen what an outsider wrote. */
   readonly staleReads: number;
+  /** Reads of owners that were owners no more, which their lease allows. */
+  readonly lateReads: number;
   /** A second opinion, where Go is installed to have one. */
   readonly porcupine: CrossCheck | undefined;
   readonly record: RunRecord;
@@ -123,6 +127,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const counts = countsOf(world);
   const record = await recordOf(world, log);
   const { checked, staleReads, violations } = judge(record);
+  const late = staleReads.filter((what) => !tellsOfOutsider(what)).length;
   const porcupine = !quick && hasGo() ? await crossCheck(record) : undefined;
   return {
     seed: random.seed,
@@ -148,7 +153,12 @@ export async function run(options: RunOptions): Promise<RunReport> {
         : []),
       ...vacuity(counts),
     ],
-    ...{ checked, porcupine, staleReads: staleReads.length },
+    ...{
+      checked,
+      porcupine,
+      staleReads: staleReads.length - late,
+      lateReads: late,
+    },
   };
 }
 
@@ -190,6 +200,11 @@ async function healed(
   } finally {
     end.abort();
   }
+}
+
+/** Whether a stale read was of a log that somebody besides its owner writes. */
+function tellsOfOutsider(what: string): boolean {
+  return what.split(" ").some(mayBeOutsiders);
 }
 
 function messageOf(error: unknown): string {
