@@ -102,7 +102,13 @@ export function decide(
         effects: [{ kind: "cancel", name: input.name as string }],
       };
     case "fire":
-      return { events: [["Fired", {}]] };
+      // Some set themselves again, in the commit by which they fire.
+      return {
+        events: [["Fired", {}]],
+        effects: now % 4 > 0
+          ? []
+          : [{ kind: "schedule", name: input.name as string, due: now + 500 }],
+      };
     case "note":
       return { events: [["Noted", input]] };
   }

@@ -276,7 +276,8 @@ class World {
     if (kind === "cancel") this.#timers.delete(timer);
     if (kind === "schedule") {
       this.#timers.set(timer, id);
-      this.#alarms.push({ id, to, name: "fire", due: due!, timer });
+      const alarm = { id, to, name: "fire", input: { name: name! } };
+      this.#alarms.push({ ...alarm, due: due!, timer });
     }
     if (kind === "send") {
       const input = promised.input as Data;

@@ -40,7 +40,7 @@ export const DELIVERIES: Mutations = {
     (record, below) =>
       subscribed(record, below, ({ deliveries, ...rest }) => {
         const { id: last } = deliveries.reduce((one, other) =>
-          other.sequence > one.sequence ? other : one
+          other.sequence >= one.sequence ? other : one
         );
         return {
           ...rest,
