@@ -156,7 +156,7 @@ async function withoutHeartbeats(
   const key = `quiet${random.int(1e9)}`;
   const actorId = `tally-${key}`;
   const watcher = new Watcher(bus, world.namespace, "quiet", {
-    from: "now",
+    from: { sequence: await lastOf(world) + 1 },
     actorId,
   });
   await watcher.subscription.ready;
@@ -199,7 +199,7 @@ function reachable(watcher: Watcher) {
 }
 
 /** The last sequence of a tally in the log. */
-async function lastOf(world: World): Promise<number> {
+export async function lastOf(world: World): Promise<number> {
   const newest = world.client.store.read({
     type: "tally",
     direction: "backward",

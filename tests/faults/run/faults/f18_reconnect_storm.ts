@@ -8,7 +8,7 @@ import {
 } from "../../../support/mod.ts";
 import type { Fault } from "../fault.ts";
 import { Findings } from "./_findings.ts";
-import { consumersOf } from "./f17_lost_consumers.ts";
+import { consumersOf, lastOf } from "./f17_lost_consumers.ts";
 
 const CYCLES = 10;
 const SILENT = 2_000;
@@ -33,6 +33,7 @@ export const f18: Fault = {
     const proxy = await startTcpProxy({ target: server.url });
     const admin = await connect({ servers: [...world.servers.urls] });
     const consumers = (await consumersOf(world, admin)).length;
+    const first = await lastOf(world) + 1;
     const connections: Connection[] = [];
     const buses: NatsEventBus[] = [];
     try {
@@ -45,7 +46,7 @@ export const f18: Fault = {
         const bus = new NatsEventBus(nc);
         buses.push(bus);
         const subscription = bus.subscribe(world.namespace, {
-          from: "now",
+          from: { sequence: first },
           actorId: `tally-${world.keys[i % world.keys.length]}`,
         });
         void subscription.each(() => {}).catch((error) =>
@@ -53,6 +54,8 @@ export const f18: Fault = {
         );
         await subscription.ready;
       }
+      const most = (await consumersOf(world, admin)).length;
+      found.injected(most >= consumers + many, `${most} consumers were made`);
       const back: number[] = [];
       for (let cycle = 0; cycle < CYCLES; cycle++) {
         const cut = world.now();
