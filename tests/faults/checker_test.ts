@@ -35,7 +35,7 @@ describe("check()", () => {
   it("finds nothing in records in which all is right", LONG, () => {
     holds(SEED, (seed) => {
       assert.equal(told(check(rightRecord(seed), RULES)), "", `seed ${seed}`);
-    }, 100);
+    }, 50);
   });
 
   it("looks at every invariant, and says how often", () => {
@@ -75,7 +75,7 @@ describe("check()", () => {
 
   for (const [name, { invariant }] of Object.entries(MUTATIONS)) {
     it(`reports by ${invariant} that ${name}`, () => {
-      for (const seed of [11, 222, 3_333]) {
+      for (const seed of [11, 222]) {
         const verdict = check(mutated(name, seed), RULES);
         assert.ok(
           verdict.violations.some((found) => found.invariant === invariant),
@@ -94,14 +94,14 @@ describe("check()", () => {
         verdict.violations.some((found) => found.invariant === invariant),
         `${name}, seed ${seed}: ${told(verdict) || "nothing was found"}`,
       );
-    }, 150);
+    }, 100);
   });
 });
 
 describe("check() of a long run", () => {
   // What grows with the square of it would take minutes.
   it("takes time in proportion to it", LONG, () => {
-    const record = rightRecord(1, 80_000);
+    const record = rightRecord(1, 72_000);
     assert.ok(record.log.length > 100_000);
     assert.equal(told(check(record, RULES)), "");
   });

@@ -238,6 +238,26 @@ describe("checkHistory()", () => {
     });
   }
 
+  it("finds a read that misses what an earlier one saw", () => {
+    const part = { actorId: "a-1", eventIds: ["e1"] };
+    const seen = (first: number, second: number): Entry[] => [
+      { type: "append", call: 1, parts: [part] },
+      { type: "read", call: 2, actorId: "a-1" },
+      { type: "saw", call: 2, version: first },
+      { type: "read", call: 3, actorId: "a-1" },
+      { type: "saw", call: 3, version: second },
+      { type: "ok", call: 1, commitId: "c1", versions: [1] },
+    ];
+    const place = { actorId: "a-1", version: 1, sequence: 1 };
+    const log = [{ ...place, id: "e1", commitId: "c1" }];
+    for (const [first, second] of [[0, 0], [0, 1], [1, 1]] as const) {
+      assert.deepEqual(checkHistory(seen(first, second), log), []);
+    }
+    assert.deepEqual(checkHistory(seen(1, 0), log), [
+      "call 3 read version 0 of a-1 after 1 was acknowledged or read",
+    ]);
+  });
+
   it("takes time in proportion to the history", () => {
     const { journal, log } = rightHistory(random, 20_000);
     const start = performance.now();

@@ -26,6 +26,7 @@ const SEEN: readonly InvariantId[] = ["I1", "I2", "I3", "I4", "I15"];
 /** Mutations of which both must say that calls did not happen as they were told. */
 const WRONG: Readonly<Record<string, (wrong: RunRecord) => boolean>> = {
   "a read is stale": always,
+  "a read misses what another one saw": always,
   "a read is ahead of the log": always,
   "a call overtakes one that began behind its end": always,
   "an acknowledged commit is lost, everywhere": always,
@@ -119,6 +120,14 @@ describe("operationsOf()", () => {
       },
       { actor, kind: "log", ids: ["e"], version: -1, call: 8, return: 9 },
     ]);
+  });
+
+  it("tells of some actors only, where it is asked to", () => {
+    const record = rightRecord(1);
+    const all = operationsOf(record);
+    const some = operationsOf(record, (actorId) => actorId === "tally-0");
+    assert.ok(some.length > 10 && some.length < all.length);
+    assert.deepEqual(some, all.filter(({ actor }) => actor === "tally-0"));
   });
 });
 

@@ -31,7 +31,7 @@ describe("faults under load", LIMIT, () => {
             ? FAULTS
             : FAULTS.filter(({ id }) => QUICK.includes(id)),
           quick: !NIGHTLY,
-          rate: NIGHTLY ? 300 : 150,
+          rate: NIGHTLY ? 300 : 100,
           tell: (line) => console.log(`  ${line}`),
         });
         const { checked, counts, porcupine, schedule, violations } = report;

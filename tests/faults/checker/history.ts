@@ -10,7 +10,7 @@
  * | done                   | its events are in the log, at the versions it was told   |
  * | not done               | none of its events is in the log                         |
  * | unknown                | all of its events are, once, or none is                  |
- * | a version it read      | nothing acknowledged before the read is newer            |
+ * | a version it read      | nothing acknowledged or read before it began is newer    |
  *
  * A command that comes again under its id is answered as it was before, if it was
  * done: at its old place, whatever was acknowledged since. Otherwise it may turn out
@@ -18,7 +18,7 @@
  *
  * And of the log alone: per actor versions 1..n without gap or repeat, a commit
  * at one place, no event that nobody wrote. And of both: what was acknowledged
- * before a call began has a smaller version than what the call stored.
+ * or read before a call began has a smaller version than what the call stored.
  *
  * @module
  */
@@ -88,7 +88,7 @@ export type Entry =
     readonly state?: unknown;
   };
 
-/** A read that brought less than had been acknowledged before it began. */
+/** A read that brought less than had been told before it began. */
 export interface StaleRead {
   /** Where in the journal it was told. */
   readonly entry: number;
@@ -140,11 +140,12 @@ export function examineHistory(
   const { byId, latest } = checkLog(log, report);
   looked("I2", log.length);
   const written = new Set<string>();
-  const acknowledged = new Map<string, number>();
+  // The highest version of each actor that somebody was told.
+  const known = new Map<string, number>();
   const open = new Map<number, Open>();
   const done = new Map<number, Told>();
   const versionsBehind = (actors: readonly string[]) =>
-    actors.map((actorId) => acknowledged.get(actorId) ?? 0);
+    actors.map((actorId) => known.get(actorId) ?? 0);
 
   for (const [index, entry] of journal.entries()) {
     const { call } = entry;
@@ -181,8 +182,8 @@ export function examineHistory(
       case "ok":
         checkPlaces(entry, begun, found, "I1", report);
         for (const [i, { actorId }] of begun.parts.entries()) {
-          const before = acknowledged.get(actorId) ?? 0;
-          acknowledged.set(actorId, Math.max(before, entry.versions[i]!));
+          const before = known.get(actorId) ?? 0;
+          known.set(actorId, Math.max(before, entry.versions[i]!));
         }
         looked("I1", events.length);
         looked("I3");
@@ -214,12 +215,16 @@ export function examineHistory(
         if (entry.version < floor!) {
           onStaleRead({
             entry: index,
-            problem: `${what} after ${floor} was acknowledged`,
+            problem: `${what} after ${floor} was acknowledged or read`,
             isAllowed: begun.mayBeStale,
           });
         }
         if (entry.version > (latest.get(actorId) ?? 0)) {
           report("I3", `${what}, which the log does not have`);
+        } else {
+          // What one has seen the next may not miss.
+          const before = known.get(actorId) ?? 0;
+          known.set(actorId, Math.max(before, entry.version));
         }
         looked("I3");
       }
@@ -244,7 +249,7 @@ export function examineHistory(
 
 interface Open {
   readonly parts: readonly Part[];
-  /** What was acknowledged of each part's actor when the call began. */
+  /** What was known of each part's actor when the call began. */
   readonly floors: readonly number[];
   readonly mayBeStale: boolean;
   /** The call whose command it repeats. */
@@ -304,7 +309,7 @@ function checkPlaces(
         "I3",
         `call ${call} stored ${actorId}@${first} after ${
           floors[i]
-        } was acknowledged`,
+        } was acknowledged or read`,
       );
     }
   }

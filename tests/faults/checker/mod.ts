@@ -2,14 +2,14 @@
  * Says whether what a run of faults left behind is what Aether promises.
  *
  * Pure: it is given a record and the meaning of the workload, and does nothing but
- * compare the two. It runs none of the code that it judges, but for `event/errors.ts`,
- * whose codes it looks up.
+ * compare the two. Of the code that it judges it runs the table of errors, to know
+ * their codes, and the event handlers of definitions that rules are made of.
  *
  * | invariant | what must be so                     | how it is told                            |
  * | --------- | ----------------------------------- | ----------------------------------------- |
  * | I1        | what was acknowledged is stored     | each `ok` of the journal has its events in the log, at the versions and in the commit it was told |
  * | I2        | versions 1..n, a log in order       | one pass over the log                     |
- * | I3        | calls one after the other           | a call stores behind, and a read sees, all that was acknowledged before it began; a read's state is the fold of its version; no state is one that no decision allows |
+ * | I3        | calls one after the other           | a call stores behind, and a read sees, all that was acknowledged or read before it began; a read's state is the fold of its version; no state is one that no decision allows |
  * | I4        | a command takes effect once at most | its id is in one commit, which remembers it; no event is there that no call, send, timer or policy led to |
  * | I5        | owners write one behind the other   | generations never fall along an actor's commits |
  * | I6        | snapshots are true                  | not beyond the log, and the fold of their version |
@@ -34,9 +34,14 @@
  * not in the record: effects that the log does not name, memory, what was deleted
  * from the journal and the log alike. Of calls whose outcome is unknown and that are
  * not in the log, only that they are not there yet. Reads are checked against what
- * this one journal acknowledged. Timers that are late, as nothing promises when an
+ * this one journal was told. Timers that are late, as nothing promises when an
  * alarm is heard while servers are down. Without `outcomes`, lost commands among those
  * that come to no event. And a wrong rule makes a wrong verdict.
+ *
+ * **Why to trust it.** `tests/faults/proof/` makes one thing wrong with right records,
+ * in more than eighty ways, and every one is reported by the invariant it breaks. And
+ * of I1 and I3, `tests/faults/porcupine/` has a second opinion that shares nothing
+ * with it but the record.
  *
  * `checked` of the verdict says how much was looked at: an invariant at 0 was not.
  *

@@ -20,8 +20,13 @@ export interface Operation {
  * ago, are left out. An append whose outcome is unknown has its response at
  * infinity, and so have those that no caller made: sends, timers and policies led
  * to them at some time. The log is read at the end, actor by actor.
+ *
+ * @param isWanted Which actors; all by default. Each is a history of its own.
  */
-export function operationsOf(record: RunRecord): Operation[] {
+export function operationsOf(
+  record: RunRecord,
+  isWanted: (actorId: string) => boolean = () => true,
+): Operation[] {
   const { journal } = record;
   const end = journal.length;
   const operations: Operation[] = [];
@@ -76,13 +81,14 @@ export function operationsOf(record: RunRecord): Operation[] {
     });
   }
   for (const { actor } of operations) {
+    // Of an actor without events the log is empty, and read too.
     if (!logs.has(actor)) logs.set(actor, []);
   }
   for (const [actor, ids] of logs) {
     const read = { version: -1, call: end, return: end + 1 };
     operations.push({ actor, kind: "log", ids, ...read });
   }
-  return operations;
+  return operations.filter(({ actor }) => isWanted(actor));
 }
 
 /** Behind everything that is ever told. */

@@ -22,9 +22,9 @@ export function swapped<T>(values: readonly T[], place: number): T[] {
 export function withEntry(
   record: RunRecord,
   old: Entry,
-  entry: Entry,
+  ...entries: readonly Entry[]
 ): RunRecord {
-  return { ...record, journal: inserted(record.journal, old, entry) };
+  return { ...record, journal: inserted(record.journal, old, ...entries) };
 }
 
 export function withEvent(

@@ -56,6 +56,20 @@ export const CALLS: Mutations = {
     const state = stateAt(record, actorId, version);
     return withEntry(record, saw, { ...saw, version, state });
   }),
+  "a read misses what another one saw": on("I3", (record, below) => {
+    const saw = some(of(record, "saw"), below);
+    if (saw === undefined || saw.version === 0) return;
+    const { actorId } = begunBy(record, saw)!;
+    const version = saw.version - 1;
+    const state = stateAt(record, actorId, version);
+    return withEntry(
+      record,
+      saw,
+      saw,
+      { type: "read", call: 1e6, actorId },
+      { type: "saw", call: 1e6, version, state },
+    );
+  }),
   "a read is ahead of the log": on("I3", (record, below) => {
     const saw = some(of(record, "saw"), below);
     if (saw === undefined) return;

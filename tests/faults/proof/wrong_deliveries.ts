@@ -35,6 +35,19 @@ export const DELIVERIES: Mutations = {
     "I9",
     (record, below) => delivered(record, below, () => [], "ordered"),
   ),
+  "a durable subscriber never gets the last event": on(
+    "I9",
+    (record, below) =>
+      subscribed(record, below, ({ deliveries, ...rest }) => {
+        const { id: last } = deliveries.reduce((one, other) =>
+          other.sequence > one.sequence ? other : one
+        );
+        return {
+          ...rest,
+          deliveries: deliveries.filter(({ id }) => id !== last),
+        };
+      }, "durable"),
+  ),
   "an ordered subscriber is given nothing any more": on(
     "I9",
     (record, below) => subscribed(record, below, cut, "ordered"),
@@ -120,9 +133,18 @@ function subscribed(
     ),
     below,
   );
-  const changed = one && change(one);
-  if (one === undefined || !changed) return undefined;
-  return { ...record, subscriptions: inserted(subscriptions, one, changed) };
+  if (one === undefined) return;
+  // What was given before anything was owed stays as it is.
+  const isOwed = ({ sequence }: { readonly sequence: number }) =>
+    sequence > one.from;
+  const early = one.deliveries.filter((given) => !isOwed(given));
+  const changed = change({ ...one, deliveries: one.deliveries.filter(isOwed) });
+  if (!changed) return;
+  const deliveries = [...early, ...changed.deliveries];
+  return {
+    ...record,
+    subscriptions: inserted(subscriptions, one, { ...changed, deliveries }),
+  };
 }
 
 function delivered(

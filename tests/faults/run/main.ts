@@ -81,6 +81,7 @@ async function main(): Promise<void> {
       ...[`--minutes ${minutes}`, `--replicas ${values.replicas}`],
       ...[`--seed ${first}`],
       ...(quick ? ["--quick"] : []),
+      ...(values.rate === "300" ? [] : [`--rate ${values.rate}`]),
       ...(only === undefined ? [] : [`--only ${only}`]),
     ].join(" ");
     writeFileSync(
@@ -92,7 +93,8 @@ async function main(): Promise<void> {
 }
 
 function print(report: RunReport): void {
-  const { checked, counts, operations, seed, staleReads, unavailable } = report;
+  const { checked, counts, lateReads, operations, seed, staleReads } = report;
+  const { unavailable } = report;
   for (const [fault, why] of unavailable) {
     console.log(`left out: ${fault}, as ${why}`);
   }
@@ -104,7 +106,11 @@ function print(report: RunReport): void {
     );
   }
   console.log(
-    Object.entries({ ...counts, "stale owner reads": staleReads })
+    Object.entries({
+      ...counts,
+      "stale reads": staleReads,
+      "late reads": lateReads,
+    })
       .map(([what, n]) => `${what} ${n}`).join(", "),
   );
   console.log(

@@ -17,10 +17,10 @@ export interface WorldOptions {
   readonly random: Random;
   /** Calls a second. */
   readonly rate: number;
+  /** Milliseconds a call may take. */
+  readonly timeout: number;
 }
 
-/** Milliseconds a call of the load may take. */
-const TIMEOUT = 10_000;
 /** Milliseconds in which a node ends that was asked to. */
 const LEAVES_WITHIN = 60_000;
 /** Milliseconds in which shards are shared evenly, on a machine that has much to do. */
@@ -41,6 +41,7 @@ export class RunWorld implements World, AsyncDisposable {
   readonly watchers: Watchers;
   readonly #fleet: Fleet;
   readonly #random: Random;
+  readonly #timeout: number;
   readonly #repeats: Repeats;
   readonly #load: Load;
   readonly #expected = new Set<FleetNode>();
@@ -66,14 +67,15 @@ export class RunWorld implements World, AsyncDisposable {
   private constructor(
     fleet: Fleet,
     watchers: Watchers,
-    { random, rate }: WorldOptions,
+    { random, rate, timeout }: WorldOptions,
   ) {
     const { client } = fleet;
     const { journal } = this;
     this.#fleet = fleet;
     this.#random = random;
     this.watchers = watchers;
-    this.commands = new Commands(client, random, TIMEOUT);
+    this.#timeout = timeout;
+    this.commands = new Commands(client, random, timeout);
     this.outsider = new Outsider(client, journal, random);
     this.#repeats = new Repeats(journal, random);
     this.#load = new Load(
@@ -170,7 +172,7 @@ export class RunWorld implements World, AsyncDisposable {
   }
 
   async callBy(client: Aether, key: string, timeout?: number): Promise<number> {
-    const commands = new Commands(client, this.#random, TIMEOUT);
+    const commands = new Commands(client, this.#random, this.#timeout);
     const began = this.now();
     // Never again: by then that client may be closed.
     await this.journal.command(commands.add(key, timeout));
