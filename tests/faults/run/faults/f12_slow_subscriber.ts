@@ -30,7 +30,7 @@ export const f12: Fault = {
   id: "F12",
   title: "a subscriber is slow",
   replicas: [1, 3],
-  takes: 45_000,
+  takes: 60_000,
   quick: false,
   async inject(world, _random, quick) {
     const found = new Findings();
@@ -59,6 +59,7 @@ export const f12: Fault = {
       const quickOne = new Watcher(bus, namespace, "quick", {}, (event) => {
         const at = sent.get(event.sequence);
         if (at !== undefined) lags.push(world.now() - at);
+        sent.delete(event.sequence);
       });
       const foreign: number[] = [];
       const other = bus.subscribe(world.namespace, { actorType: "tally" });

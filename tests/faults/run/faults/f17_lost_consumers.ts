@@ -3,6 +3,7 @@ import { NatsEventBus } from "../../../../bus/mod.ts";
 import { streamNames } from "../../../../event/mod.ts";
 import { connect, type Connection } from "../../../../nats/mod.ts";
 import { eventually, startTcpProxy } from "../../../support/mod.ts";
+import type { Random, TcpProxy } from "../../../support/mod.ts";
 import { assertExact, type Seen, Watcher } from "../../_bus_world.ts";
 import type { Fault, World } from "../fault.ts";
 import { Findings } from "./_findings.ts";
@@ -11,6 +12,8 @@ import { Findings } from "./_findings.ts";
 const RESUMES = 10_000;
 /** Milliseconds in which consumers that nobody wants are gone. */
 const GONE = 60_000;
+/** Milliseconds without a heartbeat: longer than it takes to doubt a consumer. */
+const UNHEARD = 12_000;
 
 /**
  * The server loses the consumers of all subscribers, heartbeats do not arrive,
@@ -45,7 +48,7 @@ export const f17: Fault = {
           ...options,
           buffer: { events: 4 },
         }),
-        new Watcher(buses[1], world.namespace, "without heartbeats", options),
+        new Watcher(buses[1], world.namespace, "far", options),
         new Watcher(
           buses[0],
           world.namespace,
@@ -69,9 +72,6 @@ export const f17: Fault = {
         );
       };
 
-      const heartbeats = proxy.dropReplies(({ headers = "" }) =>
-        headers.startsWith("NATS/1.0 100")
-      );
       let deleted = 0;
       for (let round = 0; round < (quick ? 2 : 10); round++) {
         deleted += await deleteConsumers(world, admin);
@@ -89,11 +89,8 @@ export const f17: Fault = {
         RESUMES,
       );
       if (!quick) {
-        // Longer than it takes to doubt a connection that says nothing.
-        await delay(12_000);
-        found.injected(heartbeats.count > 0, "no heartbeat was lost");
+        await withoutHeartbeats(world, buses[1], proxy, random, found);
       }
-      heartbeats.stop();
 
       const { promise, resolve } = Promise.withResolvers<void>();
       reads = promise;
@@ -148,6 +145,50 @@ export const f17: Fault = {
   },
 };
 
+/** Lets a subscriber to whom nothing happens hear nothing of the server either, and then shows it an event. */
+async function withoutHeartbeats(
+  world: World,
+  bus: NatsEventBus,
+  proxy: TcpProxy,
+  random: Random,
+  found: Findings,
+): Promise<void> {
+  const key = `quiet${random.int(1e9)}`;
+  const actorId = `tally-${key}`;
+  const watcher = new Watcher(bus, world.namespace, "quiet", {
+    from: { sequence: await lastOf(world) + 1 },
+    actorId,
+  });
+  await watcher.subscription.ready;
+  const heartbeats = proxy.dropReplies(({ headers = "" }) =>
+    headers.startsWith("NATS/1.0 100")
+  );
+  try {
+    await delay(UNHEARD);
+    found.injected(heartbeats.count > 0, "no heartbeat was lost");
+    found.measured(
+      "a subscriber that heard no heartbeat asked anew",
+      [watcher.subscription.stats().restarts],
+      "count",
+    );
+    const began = world.now();
+    await world.call(key);
+    const [event] = await world.client.store.getEvents(actorId);
+    await found.proved("a subscriber that heard no heartbeat", async () => {
+      await watcher.reach(event?.sequence ?? 0);
+      found.measured(
+        "a subscriber that heard no heartbeat was shown an event",
+        [world.now() - began],
+        "ms",
+        RESUMES,
+      );
+    });
+  } finally {
+    heartbeats.stop();
+    await watcher.subscription.close();
+  }
+}
+
 function reachable(watcher: Watcher) {
   const { name, seen } = watcher;
   return {
@@ -158,7 +199,7 @@ function reachable(watcher: Watcher) {
 }
 
 /** The last sequence of a tally in the log. */
-async function lastOf(world: World): Promise<number> {
+export async function lastOf(world: World): Promise<number> {
   const newest = world.client.store.read({
     type: "tally",
     direction: "backward",
