@@ -26,6 +26,8 @@ export async function* listActors(
     0;
   // A consumer may sit on a replica that is behind, or go with its server: then
   // another one goes on. Both show actors again whose last commit is a newer one.
+  // (Such an actor stands where the replica had it. Only what fits into one page is
+  // held back and asked for again, so that its order is that of the last commits.)
   const told: number[] = [];
   let position = 0;
   for (let rounds = 0; position < target;) {
@@ -36,6 +38,8 @@ export async function* listActors(
       for (let more = true; more;) {
         const page = await pull(context, name, deadline());
         more = page.length === PAGE;
+        const last = page.at(-1)?.sequence ?? 0;
+        if (position === 0 && !more && last < target) break;
         for (const listed of page) {
           if (listed.sequence <= position) continue;
           position = listed.sequence;
