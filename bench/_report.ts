@@ -1,4 +1,5 @@
 /** What a bench says at the end: tables for people, one JSON object for programs. */
+import type { Chart } from "./_chart.ts";
 import { ratio, type Result } from "./_rounds.ts";
 import { runtime, runtimeVersion } from "./_runtime.ts";
 
@@ -32,6 +33,8 @@ export interface Report {
   readonly ratios: Readonly<Record<string, number>>;
   readonly goals: readonly (Goal & { readonly met: boolean })[];
   readonly tables: readonly Table[];
+  /** Pictures, drawn with the other runtime's series beside this one's. */
+  readonly charts: readonly Chart[];
   readonly notes: readonly string[];
 }
 
@@ -53,6 +56,7 @@ export function printReport(
     ),
     goals: goals.map((goal) => ({ ...goal, ratio: round(goal.ratio) })),
     tables: found.tables,
+    charts: found.charts,
     notes: found.notes,
   };
   for (const table of report.tables) console.log(`\n${formatTable(table)}`);
@@ -66,14 +70,15 @@ export function printReport(
  *
  * @param unit What a rate counts, such as `commits/s`.
  * @param owns Whose rates are compared with the others'.
- * @param each How many of that unit an operation is.
+ * @param options `each`: how many of that unit an operation is; `tail`: whether
+ * p99.9 is shown too.
  */
 export function ratesTable(
   title: string,
   unit: string,
   results: readonly Result[],
   owns: readonly Result[],
-  each = 1,
+  { each = 1, tail = false } = {},
 ): Table {
   return {
     title,
@@ -82,6 +87,7 @@ export function ratesTable(
       unit,
       "p50 ms",
       "p99 ms",
+      ...tail ? ["p99.9 ms"] : [],
       ...owns.map((own) => `${own.name} ÷ it`),
     ],
     rows: results.map((result) => [
@@ -89,6 +95,7 @@ export function ratesTable(
       (result.rate * each).toFixed(0),
       result.p50.toFixed(2),
       result.p99.toFixed(2),
+      ...tail ? [result.p999.toFixed(2)] : [],
       ...owns.map((own) =>
         owns.includes(result) ? "" : ratio(own, result).toFixed(2)
       ),

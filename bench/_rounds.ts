@@ -32,6 +32,9 @@ export interface Result {
   /** Milliseconds, over all operations of all rounds. */
   readonly p50: number;
   readonly p99: number;
+  readonly p999: number;
+  /** How many operations those are. */
+  readonly operations: number;
 }
 
 /** How often and how long to run. */
@@ -79,6 +82,8 @@ export async function inTurns(
     rates: rates[i]!,
     p50: percentile(latencies[i]!, 0.5),
     p99: percentile(latencies[i]!, 0.99),
+    p999: percentile(latencies[i]!, 0.999),
+    operations: latencies[i]!.length,
   }));
 }
 

@@ -27,7 +27,7 @@ import {
 import { type Goal, printReport, type Table } from "./_report.ts";
 import { benchOptions, collectGarbage } from "./_runtime.ts";
 
-const options = benchOptions();
+const options = benchOptions({ actors: 60_000 });
 /** Actors that a node may hold; it is called for many more. */
 const MAX_ACTIVATIONS = Math.ceil(10_000 * Math.min(1, options.scale));
 const IN_FLIGHT = 256;
@@ -139,7 +139,7 @@ const empty = await measure(0, Math.ceil(20_000 * options.scale));
 const full = await measure(REMEMBERED, Math.ceil(1_000 * options.scale));
 const most = await measure(MOST, Math.ceil(1_000 * options.scale));
 const population = await measurePopulation({
-  actors: options.actors,
+  actors: Math.ceil(options.actors * options.scale),
   maxActivations: MAX_ACTIVATIONS,
   inFlight: IN_FLIGHT,
 });
