@@ -27,8 +27,8 @@ export interface Report {
   readonly runtime: string;
   readonly version: string;
   readonly rounds: number;
-  /** The first goal's ratio. */
-  readonly ratio: number;
+  /** The first goal's ratio; null where there is no goal. */
+  readonly ratio: number | null;
   /** Every ratio by its name, goals or not. */
   readonly ratios: Readonly<Record<string, number>>;
   readonly goals: readonly (Goal & { readonly met: boolean })[];
@@ -49,7 +49,7 @@ export function printReport(
     bench: found.bench,
     runtime,
     version: runtimeVersion,
-    ratio: round(goals[0]?.ratio ?? NaN),
+    ratio: goals[0] === undefined ? null : round(goals[0].ratio),
     rounds: found.rounds,
     ratios: Object.fromEntries(
       Object.entries(found.ratios).map(([name, value]) => [name, round(value)]),
@@ -60,7 +60,9 @@ export function printReport(
     notes: found.notes,
   };
   for (const table of report.tables) console.log(`\n${formatTable(table)}`);
-  console.log(`\n${formatTable(goalTable(report.goals))}`);
+  if (goals.length > 0) {
+    console.log(`\n${formatTable(goalTable(report.goals))}`);
+  }
   for (const note of report.notes) console.log(`\n${note}`);
   console.log(`\n${JSON.stringify(report)}`);
 }

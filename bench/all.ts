@@ -42,6 +42,7 @@ const BENCHES = [
   "append",
   "replay",
   "activate",
+  "history",
   "command",
   "hot_actor",
   "bus",

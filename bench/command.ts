@@ -94,7 +94,11 @@ async function compare(
     ),
     contestant("local actor", sides.local),
     contestant("remote actor", sides.remote),
-  ], { ...options, warmUp: Math.min(3_000, 300 * inFlight) });
+  ], {
+    ...options,
+    warmUp: Math.min(3_000, 300 * inFlight),
+    least: 4 * inFlight,
+  });
   fewest = Math.min(fewest, ...results.map(({ operations }) => operations));
   const what = `x${inFlight}, server ${arena.name}`;
   const [raw, , local, remote] = results as [Result, Result, Result, Result];

@@ -20,7 +20,7 @@ import {
   rawBatch,
   timesTable,
 } from "./_loads.ts";
-import { printReport, type Table } from "./_report.ts";
+import { type Goal, printReport, type Table } from "./_report.ts";
 import type { WireCount } from "./_round_trips.ts";
 import { inTurns, ratio, type Result } from "./_rounds.ts";
 import { benchOptions } from "./_runtime.ts";
@@ -43,6 +43,7 @@ interface Case extends Loaded {
   readonly since?: number;
 }
 
+const goals: Goal[] = [];
 const ratios: Record<string, number> = {};
 const tables: Table[] = [];
 const charts: Chart[] = [];
@@ -50,7 +51,7 @@ const charts: Chart[] = [];
 async function measure(arena: Arena): Promise<void> {
   const none: Case = { name: "no events", ids: ["order-none"], version: 0 };
   const bare = LENGTHS.map((version): Case => ({
-    name: `${version} events`,
+    name: eventsOf(version),
     ids: [`order-bare-${version}`],
     version,
   }));
@@ -85,7 +86,7 @@ async function measure(arena: Arena): Promise<void> {
     const wires: WireCount[] = [];
     for (const one of cases) wires.push(await countLoad(counted, one));
     tables.push(timesTable(title, results, wires));
-    return results;
+    return { results, wires };
   };
   const plain = await run("load by the whole history, no snapshot", bare, true);
   const saved = await run(
@@ -99,9 +100,15 @@ async function measure(arena: Arena): Promise<void> {
     false,
   );
   await run("load of an actor without events", [none], false);
+  goals.push({
+    name: `load with a snapshot, up to ${WHOLE} events: round trips`,
+    ratio: Math.max(...saved.wires.map((wire) => wire.roundTrips)),
+    goal: 2,
+    better: "at most",
+  });
   const [own, raws] = [
-    plain.slice(0, LENGTHS.length),
-    plain.slice(LENGTHS.length),
+    plain.results.slice(0, LENGTHS.length),
+    plain.results.slice(LENGTHS.length),
   ];
   for (const [i, { name }] of bare.entries()) {
     ratios[`load of ${name}: Aether ÷ raw direct batch`] = ratio(
@@ -127,12 +134,12 @@ async function measure(arena: Arena): Promise<void> {
       title: "by the whole history",
       series: [
         line("no snapshot", LENGTHS, own),
-        line("snapshot", LENGTHS, saved),
+        line("snapshot", LENGTHS, saved.results),
         line("raw direct batch", LENGTHS, raws),
       ],
     }, {
       title: `by the events since the snapshot, of ${WHOLE}`,
-      series: [line("snapshot", SINCE, after.slice(1))],
+      series: [line("snapshot", SINCE, after.results.slice(1))],
     }],
   });
   await counted.store.close();
@@ -140,12 +147,16 @@ async function measure(arena: Arena): Promise<void> {
 
 function snapshotted(version: number, since: number, kind: string): Case {
   return {
-    name: kind === "usual" ? `${version} events` : `${since} since it`,
+    name: kind === "usual" ? eventsOf(version) : `${since} since it`,
     ids: [`order-${kind}-${version}-${since}`],
     version,
     since,
     snapshot: true,
   };
+}
+
+function eventsOf(count: number): string {
+  return count === 1 ? "1 event" : `${count} events`;
 }
 
 /** Writes the actors' events, each one's between those of the others. */
@@ -163,7 +174,7 @@ printReport({
   bench: "history",
   rounds: options.rounds,
   ratios,
-  goals: [],
+  goals,
   tables,
   charts,
   notes: [

@@ -18,9 +18,11 @@ import {
 import { makeCall } from "../actor/_call.ts";
 import { Host } from "../actor/_host.ts";
 import { defineActor } from "../mod.ts";
+import { goalPanel } from "./_goal_bars.ts";
 import {
   measurePopulation,
   memoryInUse,
+  type Moment,
   type Population,
   slopeOf,
 } from "./_population.ts";
@@ -106,14 +108,12 @@ async function bytesInUse(): Promise<number> {
 }
 
 /** What a node's memory did, at every other look. */
-function populationTable({ moments, rate, returned }: Population): Table {
+function populationTable({ moments, returned }: Population): Table {
   const megabytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
   const { called } = moments.at(-1)!;
   return {
     title:
-      `a node of at most ${MAX_ACTIVATIONS} actors, called for ${called}, ${returned} of them again behind their leaving (${
-        rate.toFixed(0)
-      } calls/s)`,
+      `a node of at most ${MAX_ACTIVATIONS} actors, called for ${called}, ${returned} of them again behind their leaving`,
     columns: [
       "actors called",
       "seconds",
@@ -133,6 +133,14 @@ function populationTable({ moments, rate, returned }: Population): Table {
       megabytes(moment.server),
     ]),
   };
+}
+
+function memoryLine(name: string, of: (moment: Moment) => number) {
+  const points = moments.map((moment) => ({
+    x: moment.called,
+    y: of(moment) / 2 ** 20,
+  }));
+  return { name, points };
 }
 
 const empty = await measure(0, Math.ceil(20_000 * options.scale));
@@ -171,6 +179,12 @@ const table: Table = {
     [`${MOST}, before the oldest go`, most.toFixed(0)],
   ],
 };
+const bars = [
+  "idle, of 2 KB",
+  "1,000 commands, of 20 KB",
+  "each more actor, of 64 B",
+  "actors in memory, of the cap",
+];
 const grown: Table = {
   title: "growth in the second half, by each more actor called",
   columns: ["", "bytes"],
@@ -190,10 +204,39 @@ printReport({
   ratios: Object.fromEntries(goals.map(({ name, ratio }) => [name, ratio])),
   goals,
   tables: [table, populationTable(population), grown],
+  charts: [
+    {
+      name: "memory",
+      title: "What an actor takes in memory, beside what it may",
+      kind: "bars",
+      x: { label: "" },
+      y: { label: "share of the limit; at most the goal" },
+      panels: [goalPanel(
+        "",
+        goals.map((goal, i) => ({ ...goal, x: bars[i]! })),
+      )],
+    },
+    {
+      name: "population",
+      title:
+        `A node of at most ${MAX_ACTIVATIONS} actors that is called for ever more`,
+      kind: "lines",
+      x: { label: "actors called" },
+      y: { label: "MB" },
+      panels: [{
+        title: "",
+        series: [
+          memoryLine("heap", ({ heap }) => heap),
+          memoryLine("process", ({ rss }) => rss),
+        ],
+      }],
+    },
+  ],
   notes: [
     "Heap in use behind a collection, with and without the actors, divided by their number. " +
     "Command ids are ULIDs; other ids take what they are long.",
     `The node that is called for many actors makes the calls itself, ${IN_FLIGHT} at a time, on a nats-server of ` +
     "its own; its memory is looked at behind a collection. The process keeps what it once took from the system.",
+    `It answered ${population.rate.toFixed(0)} calls/s.`,
   ],
 });
