@@ -138,16 +138,20 @@ function heights({ panels, y }: Chart, paper: Paper): Scale {
 
 /** The marks at the left, each with a thin line across. */
 function frame(paper: Paper, y: Scale): string {
-  const { left } = endsOf(paper);
-  return y.ticks.flatMap((tick, i) => [
+  const { bottom, left } = endsOf(paper);
+  const across = (at: number, opacity: number) =>
     element("path", {
-      d: `M${place(left)} ${place(y.at(tick))}h${place(paper.width)}`,
+      d: `M${place(left)} ${place(at)}h${place(paper.width)}`,
       stroke: GREY,
-      "stroke-width": i === 0 ? 1 : 0.5,
-      "stroke-opacity": i === 0 ? 1 : 0.4,
-    }),
-    words(shortly(tick), left - 6, y.at(tick) + 4, { anchor: "end" }),
-  ]).join("\n");
+      "stroke-opacity": opacity,
+    });
+  return [
+    across(bottom, 1),
+    ...y.ticks.flatMap((tick) => [
+      across(y.at(tick), 0.25),
+      words(shortly(tick), left - 6, y.at(tick) + 4, { anchor: "end" }),
+    ]),
+  ].join("\n");
 }
 
 /** The marks below, but for those there is no room for. */

@@ -20,7 +20,7 @@ export interface ServerFound {
   readonly rows: readonly Compared[];
 }
 
-const SIDES = ["raw", "local", "remote"] as const;
+const SIDES = ["local", "remote", "raw"] as const;
 const TAILS = [
   { name: "p50", of: ({ p50 }: Result) => p50 },
   { name: "p99", of: ({ p99 }: Result) => p99 },

@@ -18,16 +18,21 @@ export interface ScaleOptions {
   readonly log?: boolean;
 }
 
-/** Makes a scale from 0, or a logarithmic one, that ends at its ticks. */
+/** Makes a scale from 0, or a logarithmic one, that ends at round values. */
 export function scaleOf({ ends, log, values }: ScaleOptions): Scale {
-  const ticks = log ? logTicks(values) : linearTicks(values);
-  return between(ticks[0]!, ticks.at(-1)!, ticks, ends, log);
+  if (!log) return between(linearTicks(values), ends);
+  const steps = logSteps(values);
+  // 1, 2 and 5 of each power of ten; the powers alone where that is too many.
+  const ticks = steps.length <= 8
+    ? steps
+    : steps.filter((step) => Number.isInteger(Math.log10(step)));
+  return { ...between(steps, ends, true), ticks };
 }
 
 /** Makes a scale that ends at its values, each of which is marked. */
 export function scaleOver({ ends, log, values }: ScaleOptions): Scale {
   const ticks = [...new Set(values)].sort((a, b) => a - b);
-  return between(ticks[0]!, ticks.at(-1)!, ticks, ends, log);
+  return between(ticks, ends, log);
 }
 
 /** A number as an axis shows it: `250`, `10 k`, `1 M`, `0.05`. */
@@ -37,19 +42,19 @@ export function shortly(value: number): string {
   return plain(value);
 }
 
-/** A number as a bar shows it: three figures of it, all of those before the point. */
+/** A number as a bar shows it: three figures of it, or all of those before the point. */
 export function figures(value: number): string {
+  if (value >= 10_000) return shortly(value);
   if (value >= 100) return value.toFixed(0);
   return value.toFixed(value >= 10 ? 1 : 2);
 }
 
 function between(
-  low: number,
-  high: number,
   ticks: readonly number[],
   [from, to]: readonly [number, number],
-  log: boolean | undefined,
+  log?: boolean,
 ): Scale {
+  const [low, high] = [ticks[0]!, ticks.at(-1)!];
   const measure = log ? Math.log : (value: number) => value;
   const span = measure(high) - measure(low);
   return {
@@ -70,19 +75,18 @@ function linearTicks(values: readonly number[]): number[] {
   return Array.from({ length: count + 1 }, (_, i) => tidy(i * step));
 }
 
-/** 1, 2 and 5 of each power of ten; the powers alone where that is too many. */
-function logTicks(values: readonly number[]): number[] {
+/** 1, 2 and 5 of each power of ten, from the last below all values to the first above. */
+function logSteps(values: readonly number[]): number[] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   if (!(least > 0)) {
     throw new Error(`Cannot draw ${least} on a logarithmic scale`);
   }
   const first = Math.floor(Math.log10(least));
   const last = Math.ceil(Math.log10(most));
-  const factors = Math.log10(most / least) > 2.5 ? [1] : [1, 2, 5];
   const all = Array.from({ length: last - first + 1 }, (_, i) => i + first)
-    .flatMap((power) => factors.map((factor) => tidy(factor * 10 ** power)));
-  const from = all.findLastIndex((tick) => tick <= least * 1.001);
-  const to = all.findIndex((tick) => tick >= most * 0.999);
+    .flatMap((power) => [1, 2, 5].map((factor) => tidy(factor * 10 ** power)));
+  const from = all.findLastIndex((step) => step <= least * 1.001);
+  const to = all.findIndex((step) => step >= most * 0.999);
   return all.slice(from, Math.max(to, from + 1) + 1);
 }
 

@@ -30,8 +30,9 @@ describe("scaleOf()", () => {
 
   it("has powers alone on a long logarithmic axis", () => {
     const values = [0.3, 4_000];
-    const { ticks } = scaleOf({ values, ends: ENDS, log: true });
-    assert.deepEqual(ticks, [0.1, 1, 10, 100, 1_000, 10_000]);
+    const { at, ticks } = scaleOf({ values, ends: ENDS, log: true });
+    assert.ok(at(0.2) === 200 && at(5_000) === 0, "it ends at 0.2 and 5,000");
+    assert.deepEqual(ticks, [1, 10, 100, 1_000]);
   });
 
   it("holds every value between its ends", () => {
@@ -91,12 +92,13 @@ describe("shortly()", () => {
 });
 
 describe("figures()", () => {
-  it("shows three figures, and all of those before the point", () => {
-    assert.deepEqual([0.4567, 12.34, 123.4, 1234].map(figures), [
+  it("shows three figures, or all of those before the point", () => {
+    assert.deepEqual([0.4567, 12.34, 123.4, 1234, 12_345].map(figures), [
       "0.46",
       "12.3",
       "123",
       "1234",
+      "12.3 k",
     ]);
   });
 });
