@@ -23,12 +23,15 @@ export interface Circumstances {
 
 const NOT_MEASURED = [
   "networks: client and server share one machine and its cores, so a round trip costs almost nothing and the client's own work weighs the most it can",
-  "three replicas, TLS, authentication, several clients on one stream, conflicts between writers",
-  "long runs: a side runs for less than a second at a time; garbage of the run before is collected outside the time, its own counts where it is collected within the run",
-  "processor time beside wall time",
+  "three replicas (bench/failover.ts --replicas 3 has them), TLS, authentication, several clients on one stream, conflicts between writers",
+  "long runs: a side runs for less than a second at a time, so that p99.9 is over some thousand operations; garbage of the run before is collected outside the time, its own counts where it is collected within the run",
+  "processor time beside wall time, but for nodes at rest",
   "cold disks: what is read was written a moment ago",
   "other payloads than events of about 200 bytes of data, and large states in snapshots",
-  "durable subscriptions, policies, projections, effects, more than two nodes; fail-over and nodes at rest have benches of their own (bench/failover.ts, bench/cluster_rest.ts)",
+  "durable subscriptions, policies, projections, effects (sent commands, timers), linear queries",
+  "more machines: nodes, callers and nats-server share the cores of one, so that more nodes show what they cost and not what they gain",
+  "deaths of machines and networks, frozen nodes, handlers that take long: tests/faults holds them to what is promised, and does not time them",
+  "many deaths: fail-over is of a few here; bench/failover.ts --kills 60 takes more",
   "Deno's own transport; both runtimes use @nats-io/transport-node",
   "macOS and Windows",
 ];

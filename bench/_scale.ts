@@ -25,7 +25,7 @@ export function scaleOf({ ends, log, values }: ScaleOptions): Scale {
   // 1, 2 and 5 of each power of ten; the powers alone where that is too many.
   const ticks = steps.length <= 8
     ? steps
-    : steps.filter((step) => Number.isInteger(Math.log10(step)));
+    : steps.filter((step) => step === tidy(10 ** Math.round(Math.log10(step))));
   return { ...between(steps, ends, true), ticks };
 }
 
