@@ -126,7 +126,7 @@ const goals = [
 ];
 printReport({
   bench: "rolling",
-  rounds: rolls,
+  rounds: 1,
   ratios: Object.fromEntries(goals.map(({ name, ratio }) => [name, ratio])),
   goals,
   tables: [
