@@ -34,6 +34,8 @@ const options = benchOptions({ actors: 60_000 });
 const MAX_ACTIVATIONS = Math.ceil(10_000 * Math.min(1, options.scale));
 const IN_FLIGHT = 256;
 const REMEMBERED = 1_000;
+/** Actors that are there before the memory is looked at. */
+const FIRST = 50;
 /** They are forgotten 256 at a time, so for a while there are more. */
 const MOST = REMEMBERED + 255;
 
@@ -80,7 +82,7 @@ async function measure(commands: number, actors: number): Promise<number> {
     store: storeOf(commands),
     clock: systemClock,
     log: () => {},
-    maxActivations: actors * 2,
+    maxActivations: (actors + FIRST) * 2,
     alone: true,
     refer: () => undefined,
   });
@@ -90,11 +92,13 @@ async function measure(commands: number, actors: number): Promise<number> {
       const call = makeCall(systemClock, address, "look", undefined);
       host.submit(call, resolve, reject);
     });
-  for (let i = 0; i < 50; i++) await look(actors + i);
+  for (let i = 0; i < FIRST; i++) await look(actors + i);
   const before = await bytesInUse();
   for (let i = 0; i < actors; i++) await look(i);
   const bytes = (await bytesInUse() - before) / actors;
-  if (host.stats.activations !== actors + 50) throw new Error("some have left");
+  if (host.stats.activations !== actors + FIRST) {
+    throw new Error("some have left");
+  }
   await host.close(1_000);
   return bytes;
 }
