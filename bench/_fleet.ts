@@ -133,7 +133,8 @@ export function p99Goal(
 /** What calls came to, and what the check of the log did. */
 export function callsTable(title: string, outcome: Outcome): Table {
   const { events, load, stale, violations } = outcome;
-  const { done, nothing, read, rejected } = load.counts;
+  const { done, failed, nothing, read, rejected } = load.counts;
+  const codes = [...failed].map(([code, count]) => `${code} ${count}`);
   return {
     title,
     columns: ["", "count"],
@@ -142,7 +143,7 @@ export function callsTable(title: string, outcome: Outcome): Table {
       "rejected by the actor": rejected,
       "without effect": nothing,
       "reads": read,
-      "failed": failedCalls(outcome),
+      "failed": codes.length === 0 ? 0 : codes.join(", "),
       "events in the log": events,
       "violations": violations.length,
       "stale reads": stale,
