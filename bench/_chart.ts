@@ -5,7 +5,7 @@
  * can be read on white and on black. A series has a colour by who did it and a
  * dash by what was done.
  */
-import { barsOf, categoriesOf, linesOf, type Paper } from "./_chart_panel.ts";
+import { barsOf, linesBelow, linesOf, type Paper } from "./_chart_panel.ts";
 import {
   COLOURS,
   DASHES,
@@ -85,8 +85,7 @@ export function drawChart(chart: Chart): string {
   const legend = legendOf(chart);
   const top = EDGE + 22 + legend.height;
   const head = 2 * LINE + 10;
-  const lines = categoriesOf(chart, width).map(({ length }) => length);
-  const foot = LINE * Math.max(1, 1 + Math.max(0, ...lines)) + LINE + 16;
+  const foot = LINE * linesBelow(chart, width) + LINE + 16;
   const parts = chart.panels.map((panel, i) => {
     const paper: Paper = {
       left: EDGE + LEFT + (i % columns) * (width + LEFT + GAP),

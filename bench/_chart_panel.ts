@@ -23,15 +23,38 @@ export interface Paper {
 }
 
 /** Share of a category's width that its bars take. */
-const FILLED = 0.76;
+const FILLED = 0.84;
+const WIDEST = 46;
+/** Height of a line of text. */
+const LINE = 14;
 
-/** The names along a bar chart's axis, each broken into lines. */
-export function categoriesOf(chart: Chart, width: number): string[][] {
-  if (chart.kind !== "bars") return [];
-  return chart.panels.flatMap((panel) => {
+/** Lines of text below the axis: values and names of bars, or the marks. */
+export function linesBelow(chart: Chart, width: number): number {
+  if (chart.kind !== "bars") return 1;
+  const names = chart.panels.flatMap((panel) => {
     const names = namesOf(panel);
-    return names.map((name) => wrapped(name, SIZE, width / names.length - 4));
+    return names.map((name) =>
+      wrapped(name, SIZE, width / names.length - 4).length
+    );
   });
+  return valueLines(chart, width) + Math.max(0, ...names);
+}
+
+/** Lines that the values of bars take: one each, where they are wider than bars. */
+function valueLines({ panels }: Chart, width: number): number {
+  const lines = panels.map((panel) => {
+    const room = barWidth(panel, width);
+    const isTight = panel.series.some(({ points }) =>
+      points.some(({ y }) => widthOf(figures(y), SIZE - 1) > room)
+    );
+    return isTight ? panel.series.length : 1;
+  });
+  return Math.max(1, ...lines);
+}
+
+function barWidth(panel: Panel, width: number): number {
+  const each = width / namesOf(panel).length;
+  return Math.min(WIDEST, each * FILLED / panel.series.length);
 }
 
 /** Draws lines with a dot at each value. */
@@ -79,7 +102,8 @@ export function barsOf(chart: Chart, panel: Panel, paper: Paper): string {
   const { bottom, left } = endsOf(paper);
   const names = namesOf(panel);
   const each = paper.width / names.length;
-  const wide = Math.min(46, each * FILLED / panel.series.length);
+  const wide = barWidth(panel, paper.width);
+  const valued = valueLines(chart, paper.width);
   const drawn = names.flatMap((name, group) => {
     const middle = left + (group + 0.5) * each;
     const start = middle - wide * panel.series.length / 2;
@@ -95,14 +119,18 @@ export function barsOf(chart: Chart, panel: Panel, paper: Paper): string {
           height: bottom - top,
           fill: COLOURS[colour],
         }),
-        words(figures(value), start + (i + 0.5) * wide, bottom + 13, {
-          anchor: "middle",
-          size: SIZE - 1,
-        }),
+        words(
+          figures(value),
+          start + (i + 0.5) * wide,
+          bottom + 13 + i % valued * LINE,
+          { anchor: "middle", size: SIZE - 1 },
+        ),
       ];
     });
     const label = wrapped(name, SIZE, each - 4).map((line, i) =>
-      words(line, middle, bottom + 29 + i * 14, { anchor: "middle" })
+      words(line, middle, bottom + 15 + (valued + i) * LINE, {
+        anchor: "middle",
+      })
     );
     const goals = (panel.goals ?? []).filter(({ x }) =>
       x === undefined || x === name

@@ -147,7 +147,6 @@ printReport({
     kind: "bars",
     x: { label: "" },
     y: { label: "ms; p99 at most the goal" },
-    columns: 3,
     panels: [
       spreadPanel("the node leaves", leaving, 100),
       spreadPanel("the node comes back", coming, 100),

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Chart, drawChart, type Point } from "../../bench/_chart.ts";
+import {
+  type Chart,
+  drawChart,
+  type Panel,
+  type Point,
+} from "../../bench/_chart.ts";
 import { COLOURS, DASHES, SIZE, widthOf } from "../../bench/_svg.ts";
 import { type Element, flat, parseXml } from "../model/_xml.ts";
 
@@ -56,6 +61,16 @@ function inColour(all: readonly Element[], name: string, colour: number) {
   return all.filter((element) =>
     element.name === name && element.attributes.get("fill") === COLOURS[colour]
   );
+}
+
+/** Where a text is, about. */
+function boxOf({ attributes, text }: Element) {
+  const size = Number(attributes.get("font-size") ?? SIZE);
+  const long = widthOf(text, size);
+  const anchor = attributes.get("text-anchor");
+  const share = anchor === "middle" ? 0.5 : anchor === "end" ? 1 : 0;
+  const left = Number(attributes.get("x")) - long * share;
+  return { text, left, right: left + long, y: Number(attributes.get("y")) };
 }
 
 describe("drawChart()", () => {
@@ -136,29 +151,38 @@ describe("drawChart()", () => {
     assert.equal(texts.filter((text) => text === title).length, 3);
   });
 
-  it("keeps all text on the paper, however many panels there are", () => {
+  it("keeps all text on the paper and apart, however many panels there are", () => {
     const [bars, lines] = [BARS.panels[0]!, LINES.panels[0]!];
+    const wide: Panel = {
+      title: "wide values",
+      series: ["deno", "bun"].map((name, i) =>
+        series(name, i, ["p50", 1_043], ["p99", 8_990], ["max", 10_657])
+      ),
+      goals: [{ x: "p99", y: 100 }],
+    };
     const charts: Chart[] = [
       BARS,
       LINES,
       { ...BARS, panels: [bars, bars, bars] },
+      { ...BARS, columns: 3, panels: [wide, wide, wide] },
       { ...LINES, columns: 3, panels: [lines, lines, lines, lines] },
     ];
     for (const chart of charts) {
       const root = parseXml(drawChart(chart));
       const [, , width, height] = root.attributes.get("viewBox")!.split(" ")
         .map(Number) as [number, number, number, number];
-      for (const { attributes, name, text } of flat(root)) {
-        if (name !== "text") continue;
-        const [x, y] = [
-          Number(attributes.get("x")),
-          Number(attributes.get("y")),
-        ];
-        const long = widthOf(text, Number(attributes.get("font-size") ?? SIZE));
-        const anchor = attributes.get("text-anchor") ?? "start";
-        const left = x - long * { start: 0, middle: 0.5, end: 1 }[anchor]!;
-        assert.ok(left >= 0 && left + long <= width, `"${text}" at ${left}`);
+      const boxes = flat(root).filter(({ name, text }) =>
+        name === "text" && text !== ""
+      ).map(boxOf);
+      for (const [i, box] of boxes.entries()) {
+        const { left, right, text, y } = box;
+        assert.ok(left >= 0 && right <= width, `"${text}" at ${left}`);
         assert.ok(y >= SIZE - 1 && y <= height - 2, `"${text}" at ${y}`);
+        for (const other of boxes.slice(0, i)) {
+          const isApart = right <= other.left || other.right <= left ||
+            Math.abs(y - other.y) >= SIZE;
+          assert.ok(isApart, `"${text}" is over "${other.text}"`);
+        }
       }
     }
   });
