@@ -30,7 +30,7 @@ const NOT_MEASURED = [
   "other payloads than events of about 200 bytes of data, and large states in snapshots",
   "durable subscriptions, policies, projections, effects (sent commands, timers), linear queries",
   "more machines: nodes, callers and nats-server share the cores of one, so that more nodes show what they cost and not what they gain",
-  "deaths of machines and networks, frozen nodes, handlers that take long: tests/faults holds them to what is promised, and does not time them",
+  "machines and networks that fail, frozen nodes, handlers that take long: tests/faults holds them to what is promised; nothing here says how long they take",
   "many deaths: fail-over is of a few here; bench/failover.ts --kills 60 takes more",
   "Deno's own transport; both runtimes use @nats-io/transport-node",
   "macOS and Windows",

@@ -241,6 +241,8 @@ printReport({
     "Command ids are ULIDs; other ids take what they are long.",
     `The node that is called for many actors makes the calls itself, ${IN_FLIGHT} at a time, on a nats-server of ` +
     "its own; its memory is looked at behind a collection. The process keeps what it once took from the system.",
-    `It answered ${population.rate.toFixed(0)} calls/s.`,
+    `The node that is called for many actors answered ${
+      population.rate.toFixed(0)
+    } calls/s.`,
   ],
 });
