@@ -120,7 +120,7 @@ export function timesTable(
       name,
       p50.toFixed(2),
       p99.toFixed(2),
-      rate.toFixed(0),
+      rate.toFixed(rate < 10 ? 1 : 0),
       String(wires[i]?.requests ?? 1),
       String(wires[i]?.roundTrips ?? 1),
     ]),
