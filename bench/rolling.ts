@@ -158,7 +158,7 @@ printReport({
     "that it may have been as much longer. It holds whatever else takes processor time: a runtime that starts, " +
     `the load, and ${WATCHED} actors that are called all the time share the machine's cores. ` +
     'While nothing moves, an actor\'s longest call is of as many calls in a time like that. "Every call" is of ' +
-    "the load and of the watched actors. Handlers take no time; nodes and callers run on the same runtime.",
+    "the load and of the watched actors. Handlers take no time; nodes run on the callers' runtime unless told otherwise.",
   ],
 });
 process.exitCode = outcome.violations.length + outcome.stale === 0 ? 0 : 1;
