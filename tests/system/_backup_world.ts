@@ -180,12 +180,6 @@ export class World implements AsyncDisposable {
     await eventually(async () =>
       (await this.purse("p5").log()).includes("early")
     );
-    failures.set(LATE, 1);
-    await this.purse("p4").remindAt({
-      name: "late",
-      at: Date.now() + 1_500,
-      text: "late",
-    });
     await Promise.all(
       KEYS.flatMap((key, i) =>
         Array.from({ length: TIMERS }, (_, n) =>
@@ -195,6 +189,17 @@ export class World implements AsyncDisposable {
             text: `time ${n}`,
           }))
       ),
+    );
+  }
+
+  /** Sets a timer that fires before long, and whose command fails at first. */
+  async remindLate(): Promise<void> {
+    failures.set(LATE, 1);
+    const at = Date.now() + 1_000;
+    await this.purse("p4").remindAt({ name: "late", at, text: "late" });
+    // It is in the inbox.
+    await eventually(() =>
+      this.nodes.every((node) => node.stats().effects.waiting === 0)
     );
   }
 

@@ -63,6 +63,7 @@ async function backUp(namespace: string): Promise<Taken> {
   const names = streamNames(namespace);
   const subscriptions = await backUpStream(nc, names.subscriptions);
   const audited = [...world.handled.audit];
+  await world.remindLate();
   const inbox = await backUpStream(nc, names.inbox, () => meanwhile(world));
   const events = await backUpStream(nc, names.events);
   const worked = [...world.handled.workers];
