@@ -23,6 +23,7 @@ import {
   Rejected,
   ulid,
 } from "@flowmade/aether";
+import { streamNames } from "../../event/mod.ts";
 import { failures, Purse } from "../actor/_purse.ts";
 import { eventually } from "../support/mod.ts";
 
@@ -70,6 +71,10 @@ export interface Payment {
   readonly commandId: string;
   readonly version: number;
   readonly eventIds: readonly string[];
+}
+
+interface Found {
+  readonly message?: { readonly data: string };
 }
 
 /** Nodes, clients and readers of the namespace on one server. */
@@ -197,10 +202,15 @@ export class World implements AsyncDisposable {
     failures.set(LATE, 1);
     const at = Date.now() + 1_000;
     await this.purse("p4").remindAt({ name: "late", at, text: "late" });
-    // It is in the inbox.
-    await eventually(() =>
-      this.nodes.every((node) => node.stats().effects.waiting === 0)
-    );
+    const { inbox } = streamNames(this.namespace);
+    const subject = `aether.at.${this.namespace}.*.purse.p4.*`;
+    const asked = JSON.stringify({ last_by_subj: subject });
+    await eventually(async () => {
+      const get = `$JS.API.STREAM.MSG.GET.${inbox}`;
+      const found = (await this.nc.request(get, asked)).json<Found>();
+      return found.message !== undefined &&
+        atob(found.message.data).includes("late");
+    });
   }
 
   /** Purses pay each other from now on, at a pace that what follows can keep up with. */
