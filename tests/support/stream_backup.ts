@@ -6,6 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { Msg } from "@nats-io/nats-core";
 import type { Connection } from "../../nats/mod.ts";
 
 /** What is in a stream. */
@@ -29,8 +30,8 @@ export interface StreamBackup {
 /**
  * Has the server make a copy of a stream, with its consumers.
  *
- * @param during Runs when the copy has begun. Until it ends, at most 5 s, nothing is
- * taken from the server, which gets no further than its buffers: some megabytes.
+ * @param during Runs when the copy has begun. Until it ends, a chunk a second is taken
+ * from the server, which gets no further than its buffers: some megabytes.
  */
 export async function backUpStream(
   nc: Connection,
@@ -38,15 +39,24 @@ export async function backUpStream(
   during: () => Promise<void> = () => Promise.resolve(),
 ): Promise<StreamBackup> {
   const chunks: Uint8Array[] = [];
-  const taking = Promise.withResolvers<void>();
+  let isHeld = true;
+  let last: Msg | undefined;
+  const more = () => {
+    last?.respond();
+    last = undefined;
+  };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  promise.catch(() => {}); // awaited below, where it comes to that
+  // It would give up after 5 s without an answer.
+  const trickle = setInterval(() => isHeld && more(), 1_000);
   const subject = `aether-test.backup.${stream}`;
   const subscription = nc.subscribe(subject, {
     callback: (error, msg) => {
       if (error !== null) return reject(error);
       if (msg.data.length > 0) {
         chunks.push(new Uint8Array(msg.data));
-        void taking.promise.then(() => msg.respond());
+        last = msg;
+        if (!isHeld) more();
         return;
       }
       // Of less than a chunk the server says nothing at the end.
@@ -65,10 +75,12 @@ export async function backUpStream(
       { deliver_subject: subject, chunk_size: CHUNK, window_size: CHUNK },
     );
     await during();
-    taking.resolve();
+    isHeld = false;
+    more();
     await promise;
     return { stream, config, state, chunks };
   } finally {
+    clearInterval(trickle);
     subscription.unsubscribe();
   }
 }

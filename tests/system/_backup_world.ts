@@ -200,7 +200,7 @@ export class World implements AsyncDisposable {
   /** Sets a timer that fires before long, and whose command fails at first. */
   async remindLate(): Promise<void> {
     failures.set(LATE, 1);
-    const at = Date.now() + 1_000;
+    const at = Date.now() + 2_000;
     await this.purse("p4").remindAt({ name: "late", at, text: "late" });
     const { inbox } = streamNames(this.namespace);
     const subject = `aether.at.${this.namespace}.*.purse.p4.*`;
