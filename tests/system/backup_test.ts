@@ -6,8 +6,10 @@
  * It is the server that is tested, so only Deno runs it.
  */
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import process from "node:process";
 import { describe, it } from "node:test";
-import { type BusEvent, connect } from "@flowmade/aether";
+import { type BusEvent, connect, type Connection } from "@flowmade/aether";
 import { isFirstGeneration } from "../../cluster/mod.ts";
 import { streamNames } from "../../event/mod.ts";
 import { failures } from "../actor/_purse.ts";
@@ -17,14 +19,31 @@ import {
   isDeno,
   restoreStream,
   startNatsServer,
-  type StreamBackup,
-  uniqueNamespace,
 } from "../support/mod.ts";
+import { NatsCli } from "./_nats_cli.ts";
 import { KEYS, type Payment, STUCK, World } from "./_backup_world.ts";
+
+const NAMESPACE = "bank";
+
+/** What makes copies of streams, and streams of copies. */
+interface Tool {
+  /** Makes one; `during` runs when it has begun, where the tool can be held. */
+  copy(
+    nc: Connection,
+    stream: string,
+    during?: () => Promise<void>,
+  ): Promise<Copy>;
+}
+
+/** A copy of a stream. */
+interface Copy {
+  /** Makes a stream of it. */
+  restore(nc: Connection): Promise<unknown>;
+}
 
 /** A backup, and what was known when it was made. */
 interface Taken {
-  readonly streams: readonly StreamBackup[];
+  readonly copies: readonly Copy[];
   /** Acknowledged before it began. */
   readonly paid: readonly Payment[];
   /** Handled before the copy that says how far they were was made. */
@@ -32,21 +51,66 @@ interface Taken {
   readonly worked: readonly BusEvent[];
 }
 
+const isNight = process.env["AETHER_NIGHTLY"] === "1";
+const LIMIT = { timeout: 120_000 };
+
 describe("a backup of a namespace under load", { skip: !isDeno }, () => {
-  it(
-    "restored elsewhere holds what was acknowledged, and nothing twice",
-    { timeout: 60_000 },
-    async () => {
-      const namespace = uniqueNamespace("backup");
-      const taken = await backUp(namespace);
-      await restore(namespace, taken);
+  const theirs: Tool = {
+    async copy(nc, stream, during) {
+      const backup = await backUpStream(nc, stream, during);
+      return { restore: (to) => restoreStream(to, backup) };
     },
-  );
+  };
+
+  it("holds what was acknowledged, and nothing twice", LIMIT, async () => {
+    await restore(await backUp(theirs));
+  });
+
+  it("does so on three servers", {
+    ...LIMIT,
+    skip: isNight ? false : "it is for the night",
+  }, async () => {
+    await restore(await backUp(theirs, 3), 3);
+  });
+
+  it("may be made by the nats CLI", {
+    timeout: 900_000,
+    skip: isNight
+      ? false
+      : "it is for the night, as the CLI takes long to build",
+  }, async (t) => {
+    const cli = await NatsCli.build();
+    if (typeof cli === "string") return t.skip(cli);
+    using _ = cli;
+    const own: Tool = {
+      async copy(nc, stream, during = () => Promise.resolve()) {
+        const folder = join(cli.folder, stream);
+        const from = nc.getServer();
+        await cli.run(
+          from,
+          "backup",
+          "stream",
+          "--no-progress",
+          stream,
+          folder,
+        );
+        await during();
+        await cli.run(from, "backup", "validate", folder);
+        return {
+          restore: (to) => {
+            const args = ["backup", "restore", "stream", "--no-progress"];
+            return cli.run(to.getServer(), ...args, folder);
+          },
+        };
+      },
+    };
+    await restore(await backUp(own));
+  });
 });
 
-async function backUp(namespace: string): Promise<Taken> {
-  await using nats = await startNatsServer();
-  await using world = await World.open(nats.url, namespace);
+async function backUp(tool: Tool, replicas: 1 | 3 = 1): Promise<Taken> {
+  await using nats = await startNatsServer({ servers: replicas });
+  await using world = await World.open(nats.url, NAMESPACE, replicas);
   const { nc } = world;
   await world.start("a");
   await world.prepare();
@@ -60,18 +124,18 @@ async function backUp(namespace: string): Promise<Taken> {
   await world.more(80);
 
   const paid = [...world.paid];
-  const names = streamNames(namespace);
-  const subscriptions = await backUpStream(nc, names.subscriptions);
+  const names = streamNames(NAMESPACE);
+  const subscriptions = await tool.copy(nc, names.subscriptions);
   const audited = [...world.handled.audit];
   await world.remindLate();
-  const inbox = await backUpStream(nc, names.inbox, () => meanwhile(world));
-  const events = await backUpStream(nc, names.events);
+  const inbox = await tool.copy(nc, names.inbox, () => meanwhile(world));
+  const events = await tool.copy(nc, names.events);
   const worked = [...world.handled.workers];
   // A cache: of a time when the log was longer.
   await world.more(20);
-  const snapshots = await backUpStream(nc, names.snapshots);
-  const streams = [subscriptions, inbox, events, snapshots];
-  return { streams, paid, audited, worked };
+  const snapshots = await tool.copy(nc, names.snapshots);
+  const copies = [subscriptions, inbox, events, snapshots];
+  return { copies, paid, audited, worked };
 }
 
 /** While the inbox is being copied, what was in it when that began goes out of it. */
@@ -88,15 +152,12 @@ async function meanwhile(world: World): Promise<void> {
   });
 }
 
-async function restore(namespace: string, taken: Taken): Promise<void> {
-  await using nats = await startNatsServer();
+async function restore(taken: Taken, replicas: 1 | 3 = 1): Promise<void> {
+  await using nats = await startNatsServer({ servers: replicas });
   const nc = await connect({ servers: nats.url });
-  for (const backup of taken.streams) {
-    const { messages } = await restoreStream(nc, backup);
-    console.log(backup.stream, backup.state.messages, messages);
-  }
+  for (const copy of taken.copies) await copy.restore(nc);
   await nc.close();
-  await using world = await World.open(nats.url, namespace);
+  await using world = await World.open(nats.url, NAMESPACE, replicas);
   const commits = await world.commits();
   assert.ok(
     commits.some(({ generation = 0 }) => !isFirstGeneration(generation)),
@@ -107,7 +168,7 @@ async function restore(namespace: string, taken: Taken): Promise<void> {
   await world.start("d");
   await world.follow();
   await world.assertAnswersAgain(taken.paid.slice(-20));
-  const within = { timeout: 20_000, interval: 100 };
+  const within = { timeout: 60_000, interval: 100 };
   await eventually(() => world.assertSettled(), within);
   await world.assertWaiting();
   assert.deepEqual(await world.parkedTexts(), ["stuck"]);
@@ -116,7 +177,7 @@ async function restore(namespace: string, taken: Taken): Promise<void> {
   await eventually(async () =>
     (await world.purse("p3").log()).includes("stuck")
   );
-  await eventually(() => world.assertProjected());
-  await eventually(() => world.assertHandled("audit", taken.audited));
-  await eventually(() => world.assertHandled("workers", taken.worked));
+  await eventually(() => world.assertProjected(), within);
+  await eventually(() => world.assertHandled("audit", taken.audited), within);
+  await eventually(() => world.assertHandled("workers", taken.worked), within);
 }
