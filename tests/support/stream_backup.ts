@@ -49,7 +49,7 @@ export async function backUpStream(
   promise.catch(() => {}); // awaited below, where it comes to that
   // It would give up after 5 s without an answer.
   const trickle = setInterval(() => isHeld && more(), 1_000);
-  const subject = `aether-test.backup.${stream}`;
+  const subject = `_INBOX_backup.${stream}`;
   const subscription = nc.subscribe(subject, {
     callback: (error, msg) => {
       if (error !== null) return reject(error);
