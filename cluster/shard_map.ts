@@ -158,6 +158,25 @@ export function typeOf(family: string): ShardedType {
   return { namespace: family.slice(0, dot), type: family.slice(dot + 1) };
 }
 
+/**
+ * Where the generations of a map begin in which nobody ever had a shard: behind all
+ * that any map before it can have come to. A bucket may be lost, or left behind
+ * where a log is restored from a backup, and the log keeps the generations in which
+ * it was written: begun at 1 again, an owner would take them for those of a later one.
+ *
+ * @param now Milliseconds since 1970. A shard does not change hands a thousand times
+ * a second.
+ */
+export function generationsFrom(now: number): number {
+  return Math.floor(now / 1_000) * PER_SECOND;
+}
+
+/** Whether a generation is the first one of a map, or may be. */
+export function isFirstGeneration(generation: number): boolean {
+  return generation % PER_SECOND === 1;
+}
+
+const PER_SECOND = 1_000;
 const NOBODY: ShardEntry = Object.freeze({
   node: undefined,
   run: "",

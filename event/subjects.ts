@@ -118,7 +118,7 @@ function makeSubjects(ns: string): Subjects {
     bus: (a) => `aether.bus.${ns}.${a.type}.${a.keyToken}`,
     busMapping: `aether.bus.${ns}.{{wildcard(2)}}.{{wildcard(3)}}`,
     eventsOfShard: (shard, type) =>
-      `aether.ev.${ns}.${shard}.${
+      `aether.ev.${ns}.${shard ?? "*"}.${
         type === undefined ? "*" : typeToken(type)
       }.*`,
     command: (a) => `aether.cmd.${ns}.${a.shard}.${a.type}.${a.keyToken}`,

@@ -8,6 +8,11 @@ export { eventually, type EventuallyOptions } from "./eventually.ts";
 export { testServer, uniqueNamespace } from "./test_server.ts";
 export { startTcpProxy, type TcpProxy } from "./tcp_proxy.ts";
 export type { Choose, ProxyHold, ProxyRule } from "./proxy_rule.ts";
+export {
+  backUpStream,
+  restoreStream,
+  type StreamBackup,
+} from "./stream_backup.ts";
 export { startNatsServer } from "../../tools/nats_server.ts";
 export type {
   NatsServerOptions,
