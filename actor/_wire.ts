@@ -17,10 +17,10 @@ import {
   errorFromWire,
   errorToWire,
   InvalidArgumentError,
+  OutcomeUnknownError,
   parseActorId,
   parseJson,
   ReplyTooLargeError,
-  type StoredEvent,
   ulid,
   type WireError,
 } from "../event/mod.ts";
@@ -182,18 +182,37 @@ export function encodeError(error: unknown, limit: number): Outgoing {
  *
  * @returns The answer: a command's result or a query's value.
  * @throws What the other side threw.
+ * @throws {OutcomeUnknownError} `outcome_unknown`: it is no reply that a node writes.
  */
 export function decodeReply(msg: Incoming): unknown {
-  if (RawHeaders.of(msg).get(CallHeader.error) !== "") {
-    throw errorFromWire(parse(msg) as WireError);
+  let reply: unknown;
+  try {
+    reply = parse(msg);
+  } catch (cause) {
+    throw notAReply(cause);
   }
-  const { ok } = parse(msg) as { ok?: Record<string, unknown> };
-  if (ok === undefined || !("events" in ok)) return ok?.["value"];
-  const events = ok["events"] as (StoredEvent & { timestamp: string | Date })[];
-  for (const event of events) {
-    (event as { timestamp: Date }).timestamp = new Date(event.timestamp);
+  if (RawHeaders.of(msg).get(CallHeader.error) !== "") {
+    throw errorFromWire(reply as WireError);
+  }
+  const { ok } = (reply ?? {}) as { ok?: unknown };
+  if (typeof ok !== "object" || ok === null) throw notAReply();
+  if (!("events" in ok)) return (ok as { value?: unknown }).value;
+  if (!Array.isArray(ok.events)) throw notAReply();
+  for (const event of ok.events) {
+    const time: unknown = event?.timestamp;
+    const timestamp = new Date(typeof time === "string" ? time : NaN);
+    if (Number.isNaN(timestamp.getTime())) throw notAReply();
+    (event as { timestamp: Date }).timestamp = timestamp;
   }
   return ok;
+}
+
+// Whatever it is that answers there: it may have done what it was asked for.
+function notAReply(cause?: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    'Cannot read a reply that is not { "ok" }: whether the call was done is not known',
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** Answers under this many bytes fit, whatever headers they have. */

@@ -103,6 +103,17 @@ function storedEvent(
   return stored;
 }
 
+function subjectOfActor(
+  actorId: string,
+  subjectOf: (address: ActorAddress) => string,
+): string {
+  try {
+    return subjectOf(parseActorId(actorId));
+  } catch {
+    return ""; // nobody's id
+  }
+}
+
 /** An actor's id and its subject, found to belong together. */
 interface Pair {
   readonly actorId: string;
@@ -126,7 +137,7 @@ function isOf(
     pair !== undefined && pair.actorId === actorId &&
     pair.subject === subject && pair.subjectOf === subjectOf
   ) return true;
-  if (subjectOf(parseActorId(actorId)) !== subject) return false;
+  if (subjectOfActor(actorId, subjectOf) !== subject) return false;
   pairs[place] = { actorId, subject, subjectOf };
   return true;
 }
