@@ -4,11 +4,13 @@
  * the log, and the bus when the same message arrives there.
  */
 import { fnv1a } from "./_hash.ts";
+import { show } from "./_show.ts";
 import { type ActorAddress, parseActorId } from "./actor_id.ts";
 import { decodeWith, type EventCodec } from "./codec.ts";
 import { CorruptLogError } from "./errors.ts";
 import type { Event, StoredEvent } from "./event.ts";
 import { CommitHeader } from "./headers.ts";
+import { isId } from "./ids.ts";
 
 /** A commit's message, wherever it came from. */
 export interface CommitMessage {
@@ -54,8 +56,12 @@ export function decodeCommitEvents(
 ): CommitEvents {
   const { headers, sequence, subject } = message;
   const commitId = headers.get(CommitHeader.commit);
-  if (commitId === "") {
-    throw new CorruptLogError("it has no Aether-Commit header");
+  if (!isId(commitId)) {
+    throw new CorruptLogError(
+      commitId === ""
+        ? "it has no Aether-Commit header"
+        : `its Aether-Commit is ${show(commitId)}`,
+    );
   }
   const contentType = headers.get(CommitHeader.contentType);
   const decoded = decodeWith(codec, contentType, message);

@@ -101,7 +101,8 @@ export function decodeParked(
   if (
     !isBecause(because) || typeof failure !== "string" ||
     typeof code !== "string" || !Number.isSafeInteger(attempts) ||
-    !Number.isFinite(order) || !(Math.abs(at as number) <= LAST_DATE)
+    !Number.isFinite(order) || typeof at !== "number" ||
+    !(Math.abs(at) <= LAST_DATE)
   ) {
     throw new InvalidArgumentError(
       "Cannot take a parked command that does not say why, when and in which order it was parked",
@@ -113,7 +114,7 @@ export function decodeParked(
     reason: failure,
     code,
     attempts: attempts as number,
-    at: new Date(at as number),
+    at: new Date(at),
     order: order as number,
   };
 }
