@@ -226,7 +226,7 @@ function readHeaders(
 ): Omit<Call, "address" | "name" | "input"> {
   const commandId = headers.get(CallHeader.commandId);
   const timeout = numberOf(headers, CallHeader.deadline, DEFAULT_TIMEOUT);
-  const traceparent = headers.get(CallHeader.traceparent);
+  const traceparent = traceOf(headers.get(CallHeader.traceparent));
   const consistency = headers.get(CallHeader.consistency);
   const linear = isLinear(consistency || undefined, "Cannot take a request");
   const since = clock.monotonic();
@@ -248,6 +248,16 @@ function numberOf(headers: RawHeaders, name: string, absent: number): number {
   throw new InvalidArgumentError(
     `Cannot take a request whose ${name} is not a whole number above 0: got ${
       JSON.stringify(text)
+    }`,
+  );
+}
+
+// It is passed on in headers and kept with what is stored: it must fit into both.
+function traceOf(text: string): string {
+  if (/^[ -~]{0,512}$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    `Cannot take a request whose ${CallHeader.traceparent} is not up to 512 visible ASCII characters: got ${
+      JSON.stringify(text.slice(0, 512))
     }`,
   );
 }
