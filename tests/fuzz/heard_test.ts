@@ -70,7 +70,7 @@ describe("a request that was changed", () => {
     );
     const tally = await fuzz<Outgoing>({
       name: "requests to owners",
-      count: cases(1_500, 80_000),
+      count: cases(900, 50_000),
       make: (random) => changed(random, calls),
       feed(sent) {
         const msg = messageOf(sent);
@@ -88,7 +88,7 @@ describe("a request that was changed", () => {
     const asks = CALLS.map((call) => encodeAsk(call, 9_000));
     const tally = await fuzz<Outgoing>({
       name: "requests of clients",
-      count: cases(1_500, 80_000),
+      count: cases(900, 50_000),
       make: (random) => changed(random, asks),
       feed: (sent) =>
         outcomeOf(
@@ -138,7 +138,7 @@ describe("a reply that was changed", () => {
   it("is an answer, an error of the other side, or none", LONG, async () => {
     const tally = await fuzz<Outgoing>({
       name: "replies",
-      count: cases(1_500, 80_000),
+      count: cases(900, 50_000),
       make: (random) => changed(random, replies),
       feed: (sent) =>
         outcomeOf(() => decodeReply(messageOf(sent)), (answer) => {
@@ -160,7 +160,7 @@ describe("a reply that was changed", () => {
     const bodies = replies.slice(3).map(({ body }) => body);
     const tally = await fuzz<Uint8Array>({
       name: "errors of others",
-      count: cases(500, 30_000),
+      count: cases(400, 20_000),
       make: (random) => changedJson(random, bodies),
       feed(body) {
         let wire: unknown;
@@ -190,7 +190,7 @@ describe("a notice that was changed", () => {
     );
     const tally = await fuzz<{ subject: string } & Outgoing>({
       name: "notices",
-      count: cases(800, 50_000),
+      count: cases(500, 30_000),
       make(random) {
         const { contentType, data, subject } = random.pick(notices);
         const headers = encodeHeaders({ "content-type": contentType });
@@ -241,7 +241,7 @@ describe("what a node hears in a cluster, changed", () => {
     let sequence = 1_000_000;
     const tally = await fuzz<{ to: string; body: Uint8Array }>({
       name: "messages of a cluster",
-      count: cases(1_500, 80_000),
+      count: cases(700, 30_000),
       make(random) {
         if (random.int(2) === 0) {
           const { body, key } = random.pick(entries);

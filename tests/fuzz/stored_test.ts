@@ -52,7 +52,7 @@ describe("a stored commit that was changed", () => {
   it("is one that could be stored, or corrupt", LONG, async () => {
     const tally = await fuzz<Specimen>({
       name: "commits",
-      count: cases(3_500, 300_000),
+      count: cases(2_500, 150_000),
       make: (random) => changed(random, COMMITS),
       feed: async (specimen) => {
         const messages = [await direct(specimen), await fromLeader(specimen)];
@@ -112,7 +112,7 @@ describe("what lies in the inbox and was changed", () => {
   it("is a durable command, or refused", LONG, async () => {
     const tally = await fuzz<Specimen>({
       name: "durable commands",
-      count: cases(2_000, 100_000),
+      count: cases(1_200, 70_000),
       make: (random) => changed(random, DURABLES),
       feed: ({ body, headers, subject }) =>
         outcomeOf(() => {
@@ -133,7 +133,7 @@ describe("what lies in the inbox and was changed", () => {
   it("is a parked command, or refused", LONG, async () => {
     const tally = await fuzz<Specimen>({
       name: "parked commands",
-      count: cases(1_500, 80_000),
+      count: cases(900, 50_000),
       make: (random) => changed(random, PARKED),
       feed: ({ body, headers, subject }) =>
         outcomeOf(() => {
@@ -162,7 +162,7 @@ describe("what lies in the inbox and was changed", () => {
     ];
     const tally = await fuzz<Uint8Array>({
       name: "marks",
-      count: cases(500, 30_000),
+      count: cases(400, 20_000),
       make: (random) => changedJson(random, marks),
       feed: (bytes) => {
         const mark = decodeMark(bytes);
@@ -181,7 +181,7 @@ describe("a snapshot that was changed", () => {
   it("is one that could be saved, or none", LONG, async () => {
     const tally = await fuzz<Uint8Array>({
       name: "snapshots",
-      count: cases(2_000, 100_000),
+      count: cases(1_200, 70_000),
       make: (random) => changedJson(random, SNAPSHOTS),
       feed: (bytes) => {
         const snapshot = decodeSnapshot(ADA, bytes);
@@ -231,7 +231,7 @@ describe("what a projection and a durable keep, changed", () => {
   it("is what they can go on with, or refused", LONG, async () => {
     const tally = await fuzz<Uint8Array>({
       name: "views and checkpoints",
-      count: cases(1_500, 80_000),
+      count: cases(1_000, 50_000),
       make: (random) => changedJson(random, json),
       feed: (bytes) => {
         let value: unknown;

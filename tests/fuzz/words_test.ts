@@ -189,7 +189,7 @@ describe("a word that was changed", () => {
     const seen = new Map<string, Set<string>>();
     const tally = await fuzz<{ word: Word; text: string }>({
       name: "words",
-      count: cases(6_000, 250_000),
+      count: cases(5_000, 250_000),
       make(random) {
         const word = random.pick(WORDS);
         const text = random.pick(word.texts);
@@ -229,7 +229,7 @@ describe("the value of a header that was changed", () => {
     const texts = values("Aether-Commands");
     const tally = await fuzz<string>({
       name: "commands of a commit",
-      count: cases(1_500, 80_000),
+      count: cases(1_000, 60_000),
       make: (random) => changed(random, texts),
       feed: (text) =>
         outcomeOf(() => parseCommands(text, 3), (commands) => {
@@ -245,7 +245,7 @@ describe("the value of a header that was changed", () => {
     const texts = values("Aether-Effects");
     const tally = await fuzz<string>({
       name: "effects of a commit",
-      count: cases(1_500, 80_000),
+      count: cases(1_000, 60_000),
       make: (random) => changed(random, texts),
       feed: (text) =>
         outcomeOf(() => parseEffects(text), (effects) => {
@@ -264,7 +264,7 @@ describe("the value of a header that was changed", () => {
     const texts = values("Aether-Trail");
     const tally = await fuzz<string>({
       name: "trails",
-      count: cases(1_000, 50_000),
+      count: cases(800, 40_000),
       make: (random) => changeText(random, random.pick(texts), texts),
       feed(text) {
         const trail = parseTrail(text);
@@ -285,7 +285,7 @@ describe("a header block that was changed", () => {
       .map(({ headers }) => headers);
     const tally = await fuzz<{ block: Uint8Array; body: Uint8Array }>({
       name: "header blocks",
-      count: cases(1_500, 80_000),
+      count: cases(1_000, 60_000),
       make(random) {
         const block = changeHeaders(random, random.pick(blocks), blocks);
         return { block, body: changeBytes(random, Buffer.from("{}"), []) };
