@@ -15,7 +15,7 @@ import {
   ulid,
 } from "../../event/mod.ts";
 import { encodeHeaders, RawHeaders } from "../../nats/mod.ts";
-import { type Random, seeded } from "../support/mod.ts";
+import { eventually, type Random, seeded } from "../support/mod.ts";
 import { changeBytes, changeText } from "./_bytes.ts";
 import { cases, LONG } from "./_fuzz.ts";
 import { changeHeaders } from "./_headers.ts";
@@ -98,6 +98,60 @@ describe("a node that is asked anything", () => {
     assert.equal(await world.aether.actor(Account, VICTIM).balance(), 0);
     assert.deepEqual(world.aether.quarantined(), []);
     assert.deepEqual(world.unhandled, []);
+  });
+});
+
+describe("a request that names where nobody but Aether writes", () => {
+  it("is carried out, and answered nowhere", LONG, async () => {
+    await using world = await startWorld();
+    const { aether, namespace, nc } = world;
+    const subjects = subjectsOf(namespace);
+    const victim = parseActorId("account-victim");
+    const [{ shard }, ada] = [victim, parseActorId("account-ada")];
+    const generation = aether.cluster!.shardMap("account").owner(ada.shard)!
+      .generation;
+    const replies = [
+      subjects.event(victim),
+      subjects.snapshot(victim),
+      subjects.command(victim),
+      subjects.note(victim),
+      subjects.bus(victim),
+      `aether.ctl.${namespace}.leader`,
+      `$KV.aether-${namespace}.nodes.node-1`,
+      `$JS.API.STREAM.PURGE.AETHER=EV=${namespace}`,
+    ];
+    const heard: string[] = [];
+    for (const subject of [...replies, `aether.cmd.${namespace}.${shard}.>`]) {
+      nc.subscribe(subject, {
+        callback: (_error, { data, subject }) => {
+          const text = Buffer.from(data).toString();
+          if (/"ok"|"code"|"run"|^true$|^false$/.test(text)) {
+            heard.push(`${subject} ${text}`);
+          }
+        },
+      });
+    }
+    for (const reply of replies) {
+      nc.publish(subjects.ask(ada, "deposit"), '{"amount":1}', { reply });
+      nc.publish(subjects.ask(ada, "dance"), "{", { reply });
+      nc.publish(
+        subjects.owner("account", ada.shard, generation),
+        '{"id":"account-ada","name":"deposit","input":{"amount":1}}',
+        { reply },
+      );
+      const { run } = aether.cluster!;
+      const node = `aether.node.${namespace}.node-1`;
+      nc.publish(`${node}.probe.${run}`, "{}", { reply });
+      nc.publish(`${node}.has`, '"x"', { reply });
+    }
+    await eventually(async () =>
+      await aether.actor(Account, "ada").balance() === 2 * replies.length
+    );
+    await nc.flush();
+    assert.deepEqual(heard.filter((text) => !/"write"/.test(text)), []);
+    assert.equal(await aether.actor(Account, "victim").balance(), 0);
+    await world.assertAlive();
+    assert.deepEqual(aether.quarantined(), []);
   });
 });
 
