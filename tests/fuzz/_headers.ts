@@ -27,7 +27,7 @@ function changeLine(
   const line = lines[at] ?? "X: y";
   const colon = line.indexOf(":");
   const [name, value] = [line.slice(0, colon), line.slice(colon + 1).trim()];
-  switch (random.int(11)) {
+  switch (random.int(12)) {
     case 0: // missing
       lines.splice(at, 1);
       break;
@@ -54,6 +54,9 @@ function changeLine(
       break;
     case 7: // a line that breaks it, or looks as if the server had written it
       lines[at] = `${name}: ${value}${random.pick(ODD)}`;
+      break;
+    case 11: // a status, as of the server
+      lines[0] = random.pick(STATUS);
       break;
     case 8:
     case 9: // JSON, where it is some
@@ -85,6 +88,15 @@ const ODD = [
   "\u{1f600}",
   " ",
   "\t",
+];
+
+const STATUS = [
+  "NATS/1.0 503",
+  "NATS/1.0 404 Message Not Found",
+  "NATS/1.0 204 EOB",
+  "NATS/1.0 100 Idle Heartbeat",
+  "NATS/2.0",
+  "",
 ];
 
 const VALUES = [
