@@ -1,4 +1,5 @@
 /** Messages between nodes over core NATS, on `aether.node.<cluster>.…`. */
+import { parseJson } from "../event/mod.ts";
 import { type Link, mayAnswer } from "../nats/mod.ts";
 import type { Messenger } from "./ports.ts";
 
@@ -81,7 +82,7 @@ export class NatsMessenger implements Messenger {
 
 function parsed(data: Uint8Array): unknown {
   try {
-    return JSON.parse(utf8.decode(data));
+    return parseJson(utf8.decode(data));
   } catch {
     return undefined; // not one of ours
   }

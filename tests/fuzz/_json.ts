@@ -88,7 +88,7 @@ function strange(random: Random): Node {
   const text = random.pick(VALUES);
   if (text !== "") return { kind: "text", text };
   // Some are dear, and seldom for that.
-  const dear = random.int(60);
+  const dear = random.int(20);
   if (dear === 0) return { kind: "text", text: nested(100_000) };
   if (dear === 1) return { kind: "text", text: `"${"x".repeat(100_000)}"` };
   if (dear === 2) return { kind: "text", text: manyKeys(10_001) };

@@ -43,7 +43,7 @@ import {
   showBytes,
 } from "./_fuzz.ts";
 import { changeHeaders } from "./_headers.ts";
-import { changeJson } from "./_json.ts";
+import { changeJson, nested } from "./_json.ts";
 import { IDS } from "./_specimens.ts";
 
 const NONE = encodeHeaders({});
@@ -208,6 +208,19 @@ describe("a notice that was changed", () => {
       show,
     });
     assertSeen(tally, { taken: 0.05, corrupt_log: 0.3 });
+  });
+});
+
+describe("what a node hears in a cluster", () => {
+  it("may be nested beyond all measure", LONG, async () => {
+    await using node = await startNode();
+    const value = nested(100_000);
+    const body = `{"write":"x","epoch":1,"value":${value}}`;
+    const keys = node.log.map(({ key }) => key);
+    for (const key of [...keys, "nodes.node-2", "ctl.nodes"]) {
+      node.stored({ key, body, sequence: 1_000_000 });
+    }
+    assert.equal(entryOf({ key: "x", body, sequence: 1 })?.value, undefined);
   });
 });
 

@@ -168,7 +168,7 @@ describe("a log in which somebody else wrote", () => {
   let world: World;
   let aether: Aether;
   let subscriptions: Subscription[];
-  const seen: Event[][] = [[], [], []];
+  const seen: Event[][] = [[], [], [], []];
   const told: AetherError[] = [];
   before(async () => {
     world = await startWorld({
@@ -178,7 +178,12 @@ describe("a log in which somebody else wrote", () => {
     });
     aether = world.aether;
     const onError = (error: AetherError) => void told.push(error);
-    const options = [{}, { from: "beginning" }, { durable: "reader" }] as const;
+    const options = [
+      {},
+      { from: "beginning" },
+      { durable: "reader", from: "beginning" },
+      { durable: "team", mode: "competing", from: "beginning" },
+    ] as const;
     subscriptions = options.map((option) =>
       aether.bus.subscribe(world.namespace, {
         ...option,
