@@ -4,7 +4,11 @@
  * swap. A document says up to which sequence of the log it has seen its events;
  * so an event that comes again changes nothing, whoever folds it.
  */
-import { CorruptLogError, InvalidArgumentError, parseJson } from "../event/mod.ts";
+import {
+  CorruptLogError,
+  InvalidArgumentError,
+  parseJson,
+} from "../event/mod.ts";
 import type { CallOptions } from "./types.ts";
 
 /** Which projection, and which version of its handlers. */

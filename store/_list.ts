@@ -3,12 +3,7 @@
  * message: the stream's own subject listing was seen to hold appends up for a
  * quarter of a second at 400,000 subjects.
  */
-import {
-  CommitHeader,
-  parseEventSubject,
-  parseTrail,
-  ulid,
-} from "../event/mod.ts";
+import { CommitHeader, parseTrail, ulid } from "../event/mod.ts";
 import { type Deadline, Fault, isFault, RawHeaders } from "../nats/mod.ts";
 import type { Context } from "./_context.ts";
 import { actorOf } from "./_pages.ts";
