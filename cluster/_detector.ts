@@ -25,6 +25,7 @@
  */
 import type { CancelTimer } from "../event/mod.ts";
 import { isFault } from "../nats/mod.ts";
+import { isRecord, nodeInfoOf } from "./_heard.ts";
 import type { ClusterPorts } from "./ports.ts";
 import type { NodeInfo } from "./types.ts";
 
@@ -99,7 +100,7 @@ export class Detector {
       () => this.#stopAnswering(),
       messenger.subscribe(
         `${node}.witness`,
-        (body) => this.#testify(body as { target: NodeInfo; how: Sign }),
+        (body) => this.#testify(body),
       ),
       messenger.onChange(() => {
         if (!messenger.connected) return;
@@ -115,7 +116,7 @@ export class Detector {
     this.#stopAnswering();
     this.#stopAnswering = this.#ports.messenger.subscribe(
       probeTopic({ node, run }),
-      (body) => answer(body as Record<string, unknown>),
+      (body) => isRecord(body) ? answer(body) : undefined,
     );
   }
 
@@ -202,7 +203,7 @@ export class Detector {
       const said = { ...say(target), from: node };
       const topic = probeTopic(target);
       const answer = await messenger.request(topic, said, this.#every);
-      heard(target, answer as Record<string, unknown>);
+      heard(target, isRecord(answer) ? answer : {});
       return "alive";
     } catch (error) {
       if (isFault(error, "no_responders")) return "gone";
@@ -300,10 +301,10 @@ export class Detector {
     return before !== undefined && await this.#renewal(target) === before;
   }
 
-  async #testify(
-    { target, how }: { target: NodeInfo; how: Sign },
-  ): Promise<Sign> {
-    if (!this.isSettled) return "unknown";
+  async #testify(question: unknown): Promise<Sign> {
+    const { how, target: named } = isRecord(question) ? question : {};
+    const target = nodeInfoOf(named);
+    if (target === undefined || !this.isSettled) return "unknown";
     for (let missed = 1;; missed++) {
       const sign = await this.#probe(target);
       if (sign !== "silent" || how === "gone" || missed >= WITNESS) return sign;

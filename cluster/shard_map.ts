@@ -7,6 +7,7 @@
  * shards were seized, and is left out where there are none.
  */
 import { SHARDS } from "../event/mod.ts";
+import { isCount, isRecord, isToken } from "./_heard.ts";
 import type { ShardedType, ShardOwner } from "./types.ts";
 
 /** One shard as a map has it. */
@@ -129,17 +130,11 @@ export class ShardMap {
     value: unknown,
     revision: number,
   ): ShardMap | undefined {
-    const { l = [], n, s } = (value ?? {}) as {
-      n?: readonly (readonly [string, string])[];
-      l?: readonly string[];
-      s?: readonly (readonly [number, number, number, ...number[]])[];
-    };
-    if (!Array.isArray(n) || !Array.isArray(s) || s.length !== SHARDS) {
-      return undefined;
-    }
+    if (!isWritten(value)) return undefined;
+    const { l = [], n, s } = value;
     const entries = s.map(([at, generation, fence, ...rest]): ShardEntry => {
       const [node, run = ""] = n[at] ?? [];
-      const late = rest.flatMap((i: number) => l[i] ?? []);
+      const late = rest.flatMap((i) => l[i] ?? []);
       const entry = { node, run, generation, fence };
       return late.length === 0 ? entry : { ...entry, late };
     });
@@ -177,6 +172,40 @@ export function isFirstGeneration(generation: number): boolean {
 }
 
 const PER_SECOND = 1_000;
+
+/** A map as it is written. */
+interface Written {
+  readonly n: readonly (readonly [node: string, run: string])[];
+  readonly l?: readonly string[];
+  readonly s: readonly (readonly [
+    at: number,
+    generation: number,
+    fence: number,
+    ...late: number[],
+  ])[];
+}
+
+function isWritten(value: unknown): value is Written {
+  if (!isRecord(value)) return false;
+  const { l = [], n, s } = value;
+  return Array.isArray(n) && n.every(isNode) &&
+    Array.isArray(l) && l.every(isToken) &&
+    Array.isArray(s) && s.length === SHARDS &&
+    s.every((entry) => isEntry(entry, n.length, l.length));
+}
+
+function isNode(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && value.every(isToken);
+}
+
+function isEntry(entry: unknown, nodes: number, late: number): boolean {
+  if (!Array.isArray(entry)) return false;
+  const [at, generation, fence, ...rest] = entry;
+  return (at === -1 || (isCount(at) && at < nodes)) &&
+    isCount(generation) && isCount(fence) &&
+    rest.every((i) => isCount(i) && i < late);
+}
+
 const NOBODY: ShardEntry = Object.freeze({
   node: undefined,
   run: "",

@@ -193,6 +193,7 @@ export function parseCommandSubject(subject: string): ActorAddress {
   if (tokens[0] !== "aether" || tokens[1] !== "cmd" || tokens.length < 6) {
     throw refuse(subject);
   }
+  checkNamespace(tokens.slice(2, -3).join("."));
   const address = addressOfTokens(type!, keyToken!);
   if (String(address.shard) !== shard) throw refuse(subject);
   return address;

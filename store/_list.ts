@@ -3,14 +3,10 @@
  * message: the stream's own subject listing was seen to hold appends up for a
  * quarter of a second at 400,000 subjects.
  */
-import {
-  addressOfTokens,
-  CommitHeader,
-  parseTrail,
-  ulid,
-} from "../event/mod.ts";
+import { CommitHeader, parseTrail, ulid } from "../event/mod.ts";
 import { type Deadline, Fault, isFault, RawHeaders } from "../nats/mod.ts";
 import type { Context } from "./_context.ts";
+import { actorOf } from "./_pages.ts";
 
 /** The ids of all actors, or those of one type, by their last activity. */
 export async function* listActors(
@@ -45,7 +41,9 @@ export async function* listActors(
           position = listed.sequence;
           const again = listed.trail.some((sequence) => holds(told, sequence));
           told.push(position);
-          if (!again) yield [idOf(listed.subject)];
+          if (again) continue;
+          const id = actorOf(listed.subject);
+          if (id !== undefined) yield [id];
         }
       }
       if (position < target) context.stats.staleReads++;
@@ -82,11 +80,6 @@ function holds(rising: readonly number[], wanted: number): boolean {
     else high = middle;
   }
   return rising[low] === wanted;
-}
-
-function idOf(subject: string): string {
-  const [typeToken, keyToken] = subject.split(".").slice(-2);
-  return addressOfTokens(typeToken!, keyToken!).id;
 }
 
 async function createLister(
