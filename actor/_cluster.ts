@@ -8,7 +8,11 @@
  */
 import { type Clock, type Subjects, subjectsOf } from "../event/mod.ts";
 import { type Connection, Link } from "../nats/mod.ts";
-import { ClusterManager, type HeldShard } from "../cluster/mod.ts";
+import {
+  ClusterManager,
+  type HeldShard,
+  isFirstGeneration,
+} from "../cluster/mod.ts";
 import type { Call } from "./_call.ts";
 import { Deadlines } from "./_deadlines.ts";
 import type { Effects } from "./_effects.ts";
@@ -153,6 +157,7 @@ export class Cluster implements Elsewhere {
       this.#outbound.moved();
       this.#followEffects();
     };
+    await effects?.recover();
     this.#inbound.openAsks();
     await this.manager.start();
     if (effects !== undefined) {
@@ -192,7 +197,7 @@ export class Cluster implements Elsewhere {
       isMore = true;
       if (late === undefined) {
         // In this map nobody ever had it: but it may have taken another's place.
-        if (generation === 1) anew.push(held);
+        if (isFirstGeneration(generation)) anew.push(held);
         continue;
       }
       const together = seized.get(late.join());

@@ -8,6 +8,7 @@ import type { Host } from "./_host.ts";
 import { Intake, type IntakeStats } from "./_intake.ts";
 import type { Log } from "./log.ts";
 import { Outbox } from "./_outbox.ts";
+import { recoverInbox } from "./_recovery.ts";
 import { Relay } from "./_relay.ts";
 
 /** What promises are carried out with. */
@@ -63,8 +64,14 @@ export class Effects {
     };
   }
 
+  /** Makes sure that what the log promises is in the inbox; before anything else. */
+  recover(): Promise<void> {
+    return recoverInbox({ ...this.#options, outbox: this.outbox });
+  }
+
   /** Begins where there are no other nodes. */
   async startAlone(host: Host): Promise<void> {
+    await this.recover();
     await this.relay.start(ulid());
     await this.relay.sweepAll();
     this.take(host);

@@ -9,7 +9,12 @@ import {
   MovedError,
   type Subjects,
 } from "../event/mod.ts";
-import { type Connection, type Link, RawHeaders } from "../nats/mod.ts";
+import {
+  type Connection,
+  type Link,
+  mayAnswer,
+  RawHeaders,
+} from "../nats/mod.ts";
 import type { HeldShard } from "../cluster/mod.ts";
 import type { Call } from "./_call.ts";
 import type { Host } from "./_host.ts";
@@ -187,7 +192,7 @@ export class Inbound {
 
   #respond(msg: Incoming, { body, headers }: Outgoing): void {
     const { connection, link } = this.#options;
-    if (!msg.reply || connection.isClosed()) return;
+    if (!mayAnswer(msg.reply) || connection.isClosed()) return;
     link.publish(msg.reply, body, headers);
   }
 

@@ -20,7 +20,6 @@ import {
   AetherError,
   type CancelTimer,
   type Clock,
-  deriveId,
   parseActorId,
   Rejected,
 } from "../event/mod.ts";
@@ -36,6 +35,7 @@ import type { RejectedSend } from "./effects.ts";
 import { freezeDeep } from "./_json.ts";
 import type { Log } from "./log.ts";
 import type { Outbox } from "./_outbox.ts";
+import { toldId } from "./_promised.ts";
 
 /** What an intake works with. */
 export interface IntakeOptions {
@@ -493,7 +493,7 @@ export class Intake {
     };
     const { correlationId, traceparent } = command;
     await this.#options.outbox.sendDurable({
-      commandId: deriveId(command.commandId, "rejected"),
+      commandId: toldId(command.commandId),
       actorId: command.source,
       command: command.onRejected!,
       input,

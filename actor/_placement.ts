@@ -8,7 +8,7 @@
  * out), the map is looked at again, and whoever waits is woken by the next change.
  */
 import { type Clock, SHARDS } from "../event/mod.ts";
-import { isFault, type Link } from "../nats/mod.ts";
+import { isFault, type Link, mayAnswer } from "../nats/mod.ts";
 import type { ClusterManager, HeldShard, ShardOwner } from "../cluster/mod.ts";
 
 /** What a placement is made of. */
@@ -66,7 +66,7 @@ export class Placement {
       this.#subject(`${manager.nodeId}.has`),
       {
         callback: (error, msg) => {
-          if (error !== null) return;
+          if (error !== null || !mayAnswer(msg.reply)) return;
           try {
             msg.respond(JSON.stringify(hasCall(String(msg.json()))));
           } catch { /* not one of ours */ }
@@ -163,7 +163,7 @@ export class Placement {
         JSON.stringify(commandId),
         { timeout: PATIENCE },
       );
-      return reply.json<boolean>();
+      return decoder.decode(reply.data) !== "false";
     } catch (error) {
       if (isFault(error, "no_responders", "timeout")) await this.missed(owner);
       return true;
@@ -208,5 +208,6 @@ function byHand(node: string): ShardOwner {
   return { node, run: "", generation: 1, seized: false, fence: 0 };
 }
 
+const decoder = new TextDecoder();
 /** Milliseconds a node may take to say whether it has a call. */
 const PATIENCE = 250;

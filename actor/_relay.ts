@@ -34,6 +34,8 @@ import type {
 } from "../store/mod.ts";
 import type { Log } from "./log.ts";
 import type { Outbox } from "./_outbox.ts";
+import { firedCommand, sentCommand } from "./_promised.ts";
+import { ORIGIN } from "./_recovery.ts";
 
 /** A commit that promises something, before it is stored. */
 export interface PromisedCommit {
@@ -234,9 +236,7 @@ export class Relay {
   ): Promise<void> {
     const { outbox, store: { inbox } } = this.#options;
     const marks = await outbox.untilDone("the marks", () => inbox.marks());
-    const late = [...marks.keys()].filter((run) =>
-      run !== this.#run && !isLive(run)
-    );
+    const late = this.#othersOf(marks).filter((run) => !isLive(run));
     if (late.length > 0) await this.sweep(places, late);
   }
 
@@ -251,7 +251,7 @@ export class Relay {
       "the marks",
       () => inbox.marks(),
     );
-    const late = [...marks.keys()].filter((run) => run !== this.#run);
+    const late = this.#othersOf(marks);
     let next = Infinity;
     for (const run of late) next = Math.min(next, marks.get(run)!.sequence);
     if (next === Infinity) return;
@@ -375,27 +375,14 @@ export class Relay {
     const id = effectId(commitId, index);
     try {
       switch (effect.kind) {
-        case "send": {
-          const { kind: _kind, to, ...command } = effect;
-          await outbox.sendDurable({
-            ...command,
-            commandId: id,
-            actorId: to,
-            source: actorId,
-          });
+        case "send":
+          await outbox.sendDurable(sentCommand(actorId, id, effect));
           break;
-        }
         case "schedule": {
-          const { at, kind: _kind, replaces, timer: name, ...command } = effect;
-          const alarm = {
-            ...command,
-            commandId: id,
-            actorId,
-            source: `${actorId}#${name}`,
-            timer: { name, id },
-          };
+          const { at, replaces, timer } = effect;
+          const alarm = firedCommand(actorId, id, effect);
           await outbox.untilDone(
-            `timer "${name}" of "${actorId}"`,
+            `timer "${timer}" of "${actorId}"`,
             () => inbox.setAlarm(alarm, at),
           );
           if (replaces !== undefined) await this.#clear(actorId, replaces);
@@ -512,6 +499,13 @@ export class Relay {
     const address = parseActorId(actorId);
     await this.#carryOut({ address, commitId, effects, sequence, version });
     this.#relayed += effects.length;
+  }
+
+  /** The lives of nodes that have a mark, but for this one. */
+  #othersOf(marks: ReadonlyMap<string, unknown>): string[] {
+    return [...marks.keys()].filter((run) =>
+      run !== this.#run && run !== ORIGIN
+    );
   }
 
   #cover(run: string): void {

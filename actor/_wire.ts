@@ -17,10 +17,10 @@ import {
   errorFromWire,
   errorToWire,
   InvalidArgumentError,
+  OutcomeUnknownError,
   parseActorId,
   parseJson,
   ReplyTooLargeError,
-  type StoredEvent,
   ulid,
   type WireError,
 } from "../event/mod.ts";
@@ -182,18 +182,37 @@ export function encodeError(error: unknown, limit: number): Outgoing {
  *
  * @returns The answer: a command's result or a query's value.
  * @throws What the other side threw.
+ * @throws {OutcomeUnknownError} `outcome_unknown`: it is no reply that a node writes.
  */
 export function decodeReply(msg: Incoming): unknown {
-  if (RawHeaders.of(msg).get(CallHeader.error) !== "") {
-    throw errorFromWire(parse(msg) as WireError);
+  let reply: unknown;
+  try {
+    reply = parse(msg);
+  } catch (cause) {
+    throw notAReply(cause);
   }
-  const { ok } = parse(msg) as { ok?: Record<string, unknown> };
-  if (ok === undefined || !("events" in ok)) return ok?.["value"];
-  const events = ok["events"] as (StoredEvent & { timestamp: string | Date })[];
-  for (const event of events) {
-    (event as { timestamp: Date }).timestamp = new Date(event.timestamp);
+  if (RawHeaders.of(msg).get(CallHeader.error) !== "") {
+    throw errorFromWire(reply as WireError);
+  }
+  const { ok } = (reply ?? {}) as { ok?: unknown };
+  if (typeof ok !== "object" || ok === null) throw notAReply();
+  if (!("events" in ok)) return (ok as { value?: unknown }).value;
+  if (!Array.isArray(ok.events)) throw notAReply();
+  for (const event of ok.events) {
+    const time: unknown = event?.timestamp;
+    const timestamp = new Date(typeof time === "string" ? time : NaN);
+    if (Number.isNaN(timestamp.getTime())) throw notAReply();
+    (event as { timestamp: Date }).timestamp = timestamp;
   }
   return ok;
+}
+
+// Whatever it is that answers there: it may have done what it was asked for.
+function notAReply(cause?: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    'Cannot read a reply that is not { "ok" }: whether the call was done is not known',
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** Answers under this many bytes fit, whatever headers they have. */
@@ -207,7 +226,7 @@ function readHeaders(
 ): Omit<Call, "address" | "name" | "input"> {
   const commandId = headers.get(CallHeader.commandId);
   const timeout = numberOf(headers, CallHeader.deadline, DEFAULT_TIMEOUT);
-  const traceparent = headers.get(CallHeader.traceparent);
+  const traceparent = traceOf(headers.get(CallHeader.traceparent));
   const consistency = headers.get(CallHeader.consistency);
   const linear = isLinear(consistency || undefined, "Cannot take a request");
   const since = clock.monotonic();
@@ -229,6 +248,16 @@ function numberOf(headers: RawHeaders, name: string, absent: number): number {
   throw new InvalidArgumentError(
     `Cannot take a request whose ${name} is not a whole number above 0: got ${
       JSON.stringify(text)
+    }`,
+  );
+}
+
+// It is passed on in headers and kept with what is stored: it must fit into both.
+function traceOf(text: string): string {
+  if (/^[ -~]{0,512}$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    `Cannot take a request whose ${CallHeader.traceparent} is not up to 512 visible ASCII characters: got ${
+      JSON.stringify(text.slice(0, 512))
     }`,
   );
 }

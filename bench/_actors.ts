@@ -19,7 +19,9 @@ export class Turns {
 
   /** The actor a worker turns to next; no two of `inFlight` workers ever share one. */
   next(worker: number, inFlight: number): number {
-    const actor = this.#next[worker] ?? worker;
+    const next = this.#next[worker] ?? worker;
+    // Left over from another number in flight, it may be somebody else's.
+    const actor = next % inFlight === worker ? next : worker;
     this.#next[worker] = actor + inFlight < ACTORS ? actor + inFlight : worker;
     return actor;
   }

@@ -1,4 +1,5 @@
 /** What a bench says at the end: tables for people, one JSON object for programs. */
+import type { Chart } from "./_chart.ts";
 import { ratio, type Result } from "./_rounds.ts";
 import { runtime, runtimeVersion } from "./_runtime.ts";
 
@@ -26,12 +27,14 @@ export interface Report {
   readonly runtime: string;
   readonly version: string;
   readonly rounds: number;
-  /** The first goal's ratio. */
-  readonly ratio: number;
+  /** The first goal's ratio; null where there is no goal. */
+  readonly ratio: number | null;
   /** Every ratio by its name, goals or not. */
   readonly ratios: Readonly<Record<string, number>>;
   readonly goals: readonly (Goal & { readonly met: boolean })[];
   readonly tables: readonly Table[];
+  /** Pictures, drawn with the other runtime's series beside this one's. */
+  readonly charts: readonly Chart[];
   readonly notes: readonly string[];
 }
 
@@ -46,17 +49,20 @@ export function printReport(
     bench: found.bench,
     runtime,
     version: runtimeVersion,
-    ratio: round(goals[0]?.ratio ?? NaN),
+    ratio: goals[0] === undefined ? null : round(goals[0].ratio),
     rounds: found.rounds,
     ratios: Object.fromEntries(
       Object.entries(found.ratios).map(([name, value]) => [name, round(value)]),
     ),
     goals: goals.map((goal) => ({ ...goal, ratio: round(goal.ratio) })),
     tables: found.tables,
+    charts: found.charts,
     notes: found.notes,
   };
   for (const table of report.tables) console.log(`\n${formatTable(table)}`);
-  console.log(`\n${formatTable(goalTable(report.goals))}`);
+  if (goals.length > 0) {
+    console.log(`\n${formatTable(goalTable(report.goals))}`);
+  }
   for (const note of report.notes) console.log(`\n${note}`);
   console.log(`\n${JSON.stringify(report)}`);
 }
@@ -66,14 +72,15 @@ export function printReport(
  *
  * @param unit What a rate counts, such as `commits/s`.
  * @param owns Whose rates are compared with the others'.
- * @param each How many of that unit an operation is.
+ * @param options `each`: how many of that unit an operation is; `tail`: whether
+ * p99.9 is shown too.
  */
 export function ratesTable(
   title: string,
   unit: string,
   results: readonly Result[],
   owns: readonly Result[],
-  each = 1,
+  { each = 1, tail = false } = {},
 ): Table {
   return {
     title,
@@ -82,6 +89,7 @@ export function ratesTable(
       unit,
       "p50 ms",
       "p99 ms",
+      ...tail ? ["p99.9 ms"] : [],
       ...owns.map((own) => `${own.name} ÷ it`),
     ],
     rows: results.map((result) => [
@@ -89,6 +97,7 @@ export function ratesTable(
       (result.rate * each).toFixed(0),
       result.p50.toFixed(2),
       result.p99.toFixed(2),
+      ...tail ? [result.p999.toFixed(2)] : [],
       ...owns.map((own) =>
         owns.includes(result) ? "" : ratio(own, result).toFixed(2)
       ),

@@ -1,5 +1,7 @@
 /** `RESULTS.md`: what all benches found, where, and what they do not tell. */
 import { arch, cpus, release, totalmem, type } from "node:os";
+import type { Chart } from "./_chart.ts";
+import { pairCharts, pairTables } from "./_pairs.ts";
 import { formatTable, type Report, type Table } from "./_report.ts";
 
 /** One bench under one runtime; without a report it failed. */
@@ -13,23 +15,33 @@ export interface Run {
 export interface Circumstances {
   /** Load of the machine before the first bench. */
   readonly load: number;
+  /** How long all benches took together. */
+  readonly minutes: number;
   readonly natsServer: string;
   readonly natsClient: string;
 }
 
 const NOT_MEASURED = [
   "networks: client and server share one machine and its cores, so a round trip costs almost nothing and the client's own work weighs the most it can",
-  "three replicas, TLS, authentication, several clients on one stream, conflicts between writers",
-  "long runs: a side runs for less than a second at a time; garbage of the run before is collected outside the time, its own counts where it is collected within the run",
-  "processor time beside wall time",
+  "three replicas (bench/failover.ts --replicas 3 has them), TLS, authentication, several clients on one stream, conflicts between writers",
+  "long runs: a side runs for less than a second at a time, so that p99.9 is over some thousand operations; garbage of the run before is collected outside the time, its own counts where it is collected within the run",
+  "processor time beside wall time, but for nodes at rest",
   "cold disks: what is read was written a moment ago",
   "other payloads than events of about 200 bytes of data, and large states in snapshots",
-  "durable subscriptions, policies, projections, effects, more than two nodes; fail-over and nodes at rest have benches of their own (bench/failover.ts, bench/cluster_rest.ts)",
+  "durable subscriptions, policies, projections, effects (sent commands, timers), linear queries",
+  "more machines: nodes, callers and nats-server share the cores of one, so that more nodes show what they cost and not what they gain",
+  "machines and networks that fail, frozen nodes, handlers that take long: tests/faults holds them to what is promised; nothing here says how long they take",
+  "many deaths: fail-over is of a few here; bench/failover.ts --kills 60 takes more",
   "Deno's own transport; both runtimes use @nats-io/transport-node",
   "macOS and Windows",
 ];
 
-/** Writes the results as Markdown. */
+/** All charts of these runs, each with every runtime's series. */
+export function chartsOf(runs: readonly Run[]): Chart[] {
+  return byBench(runs).flatMap(pairCharts);
+}
+
+/** Writes the results as Markdown; the charts are expected in `charts/` beside it. */
 export function formatResults(
   runs: readonly Run[],
   circumstances: Circumstances,
@@ -43,19 +55,41 @@ export function formatResults(
     machine(reports, circumstances),
     "## Goals",
     formatTable(goals(reports)),
-    ...reports.flatMap((report) => [
-      `## ${report.bench}, ${report.runtime}`,
-      ...report.tables.map(formatTable),
-      ...report.notes,
+    "## Charts",
+    ...chartsOf(runs).map(({ name, title }) =>
+      `![${title}](charts/${name}.svg)`
+    ),
+    ...byBench(runs).flatMap((same) => [
+      `## ${same[0]!.bench}`,
+      ...pairTables(same).map(formatTable),
+      ...notesOf(same),
     ]),
     "## Not measured",
     NOT_MEASURED.map((line) => `- ${line}`).join("\n"),
   ].join("\n\n") + "\n";
 }
 
+/** The reports, those of one bench together. */
+function byBench(runs: readonly Run[]): Report[][] {
+  const benches = [...new Set(runs.map(({ bench }) => bench))];
+  return benches.map((bench) =>
+    runs.flatMap((run) => run.bench === bench ? run.report ?? [] : [])
+  ).filter((reports) => reports.length > 0);
+}
+
+/** What all say once; what one says alone, with its name. */
+function notesOf(reports: readonly Report[]): string[] {
+  const all = new Set(reports.flatMap(({ notes }) => notes));
+  return [...all].map((note) => {
+    const who = reports.filter(({ notes }) => notes.includes(note));
+    if (who.length === reports.length) return note;
+    return `${who.map(({ runtime }) => runtime).join(", ")}: ${note}`;
+  });
+}
+
 function machine(
   reports: readonly Report[],
-  { load, natsClient, natsServer }: Circumstances,
+  { load, minutes, natsClient, natsServer }: Circumstances,
 ): string {
   const all = cpus();
   const versions = new Map(reports.map((r) => [r.runtime, r.version]));
@@ -69,7 +103,8 @@ function machine(
     `- system: ${type()} ${/^[\d.]+/.exec(release())?.[0] ?? ""} ${arch()}`,
     ...[...versions].map(([name, version]) => `- ${name}: ${version}`),
     `- nats-server: ${natsServer}; nats.js: ${natsClient}`,
-    `- rounds: ${rounds}; load of the machine before: ${load.toFixed(2)}`,
+    `- rounds: ${rounds}; load of the machine before: ${load.toFixed(2)}; ` +
+    `${minutes.toFixed(0)} minutes in all`,
   ].join("\n");
 }
 

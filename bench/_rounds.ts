@@ -32,6 +32,9 @@ export interface Result {
   /** Milliseconds, over all operations of all rounds. */
   readonly p50: number;
   readonly p99: number;
+  readonly p999: number;
+  /** How many operations those are. */
+  readonly operations: number;
 }
 
 /** How often and how long to run. */
@@ -41,6 +44,8 @@ export interface RoundOptions {
   readonly slice: number;
   /** Operations of the warm-up. */
   readonly warmUp: number;
+  /** Operations of a run at least; 1 by default. */
+  readonly least?: number;
   /** Whether each does as many operations as fit its own time; the same number by default. */
   readonly ownCount?: boolean;
 }
@@ -50,13 +55,14 @@ export async function inTurns(
   contestants: readonly Contestant[],
   options: RoundOptions,
 ): Promise<Result[]> {
-  const { rounds, slice, warmUp } = options;
+  const { least = 1, rounds, slice, warmUp } = options;
   let operations: number[] = [];
   for (let pass = 0; pass < 2; pass++) {
     operations = [];
     for (const contestant of contestants) {
       const { seconds } = await contestant.run(warmUp);
-      operations.push(Math.ceil(slice / 1000 * warmUp / seconds));
+      const fitting = Math.ceil(slice / 1000 * warmUp / seconds);
+      operations.push(Math.max(least, fitting));
     }
   }
   if (!options.ownCount) operations.fill(Math.min(...operations));
@@ -79,6 +85,8 @@ export async function inTurns(
     rates: rates[i]!,
     p50: percentile(latencies[i]!, 0.5),
     p99: percentile(latencies[i]!, 0.99),
+    p999: percentile(latencies[i]!, 0.999),
+    operations: latencies[i]!.length,
   }));
 }
 

@@ -33,33 +33,48 @@ export interface BenchOptions {
   readonly slice: number;
   /** Share of the full amount of data, above 0 to 1. */
   readonly scale: number;
-  /** Distinct actors that are called where that matters. */
-  readonly actors: number;
   /** Whether the server that syncs each write is measured too. */
   readonly sync: boolean;
 }
 
-/** Reads the command line. */
-export function benchOptions(): BenchOptions {
+/** A bench's own options, by what they are if not given: a number or a word. */
+export type OwnOptions = Readonly<Record<string, number | string>>;
+
+/** What those options came to. */
+export type OwnValues<Own extends OwnOptions> = {
+  readonly [Name in keyof Own]: Own[Name] extends number ? number : string;
+};
+
+/**
+ * Reads the command line. Every bench takes the same options, and some of its
+ * own.
+ */
+export function benchOptions<const Own extends OwnOptions>(
+  own: Own = {} as Own,
+): BenchOptions & OwnValues<Own> {
   const { values } = parseArgs({
     options: {
       rounds: { type: "string", default: "5" },
       slice: { type: "string", default: "400" },
       scale: { type: "string", default: "1" },
-      actors: { type: "string" },
       "no-sync": { type: "boolean", default: false },
+      ...Object.fromEntries(
+        Object.entries(own).map(([name, value]) =>
+          [name, { type: "string", default: String(value) }] as const
+        ),
+      ),
     },
   });
-  const scale = numberOf("scale", values.scale, Number.MIN_VALUE);
+  const text = (name: string) => String(values[name as "rounds"]);
+  const given = Object.entries(own).map(([name, value]) => [
+    name,
+    typeof value === "number" ? numberOf(name, text(name), 1) : text(name),
+  ]);
   return {
-    rounds: numberOf("rounds", values.rounds, 1),
-    slice: numberOf("slice", values.slice, 1),
-    scale,
-    actors: numberOf(
-      "actors",
-      values.actors ?? `${Math.ceil(60_000 * scale)}`,
-      1,
-    ),
+    ...Object.fromEntries(given) as OwnValues<Own>,
+    rounds: numberOf("rounds", text("rounds"), 1),
+    slice: numberOf("slice", text("slice"), 1),
+    scale: numberOf("scale", text("scale"), Number.MIN_VALUE),
     sync: !values["no-sync"],
   };
 }

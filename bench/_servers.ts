@@ -1,7 +1,6 @@
 /** The servers a bench runs against. */
 import { connect as connectRaw } from "@nats-io/transport-node";
 import { connect, type Connection } from "../nats/mod.ts";
-import { createServerFolder } from "../tools/nats_folder.ts";
 import { startNatsServer } from "../tools/nats_server.ts";
 
 /** A server, and a connection for each side. */
@@ -17,33 +16,35 @@ export interface Arena {
   readonly own: Connection;
 }
 
+/** Names of the two kinds of servers, as tables show them. */
+export const SERVERS = { default: "default", sync: "sync always" };
+
 /**
- * Runs against a server with default settings, and then against one that syncs
- * every write to disk before it acknowledges it.
- *
- * @param options `sync`: whether against the second at all; `sameData`: whether
- * the second finds what was written to the first.
+ * Runs against a server with default settings, and then, where asked for, against
+ * one that syncs every write to disk before it acknowledges it.
  */
 export async function eachServer(
-  options: { readonly sync: boolean; readonly sameData?: boolean },
+  { sync }: { readonly sync: boolean },
   run: (arena: Arena) => Promise<void>,
 ): Promise<void> {
-  const folder = options.sameData ? createServerFolder() : undefined;
-  for (const syncAlways of options.sync ? [false, true] : [false]) {
-    await using server = await startNatsServer({
-      syncAlways,
-      ...(folder === undefined ? {} : { storeDir: folder.path }),
-    });
-    const { url } = server;
-    const raw: Connection = await connectRaw({ servers: url });
-    const own = await connect({ servers: url });
-    const name = syncAlways ? "sync always" : "default";
-    try {
-      await run({ name, first: !syncAlways, url, raw, own });
-    } finally {
-      await raw.close();
-      await own.close();
-    }
+  await onServer(run);
+  if (sync) await onServer(run, true);
+}
+
+/** Runs against one server, with default settings unless it is to sync. */
+export async function onServer(
+  run: (arena: Arena) => Promise<void>,
+  syncAlways = false,
+): Promise<void> {
+  await using server = await startNatsServer({ syncAlways });
+  const { url } = server;
+  const raw: Connection = await connectRaw({ servers: url });
+  const own = await connect({ servers: url });
+  const name = syncAlways ? SERVERS.sync : SERVERS.default;
+  try {
+    await run({ name, first: !syncAlways, url, raw, own });
+  } finally {
+    await raw.close();
+    await own.close();
   }
-  folder?.remove();
 }

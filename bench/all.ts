@@ -1,23 +1,32 @@
 /**
  * `deno task bench`: runs every bench under Deno and under Bun, one after the
- * other, and writes `bench/RESULTS.md`. What is missing (nats-server, Bun) is
+ * other, and writes `bench/RESULTS.md` and its charts. What is missing (nats-server, Bun) is
  * fetched first. Options it does not know itself go to the benches.
  *
  * @module
  */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import process from "node:process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { findBun } from "../tools/bun_binary.ts";
 import { findNatsServer } from "../tools/nats_binary.ts";
 import { endChildrenOnSignal, run } from "../tools/process.ts";
-import { formatResults, type Run } from "./_results.ts";
+import { drawChart } from "./_chart.ts";
+import {
+  chartsOf,
+  type Circumstances,
+  formatResults,
+  type Run,
+} from "./_results.ts";
 import type { Report } from "./_report.ts";
 import { clientVersion } from "./_runtime.ts";
 
-const HELP = `Runs the benches under Deno and Bun and writes bench/RESULTS.md.
+const HELP =
+  `Runs the benches under Deno and Bun and writes bench/RESULTS.md and
+its charts.
 
   --only <names>    such as append,replay
   --runtime <name>  deno or bun
@@ -33,10 +42,15 @@ const BENCHES = [
   "append",
   "replay",
   "activate",
+  "history",
   "command",
   "hot_actor",
   "bus",
   "memory",
+  "nodes",
+  "failover",
+  "rolling",
+  "cluster_rest",
 ];
 /** Fewer rounds are for trying the benches, not for results. */
 const ROUNDS_WRITTEN = 3;
@@ -51,6 +65,8 @@ async function main(): Promise<boolean> {
       slice: { type: "string", default: "400" },
       scale: { type: "string", default: "1" },
       "no-sync": { type: "boolean", default: false },
+      // A folder for the results of a trial, whatever is missing in them.
+      out: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -68,6 +84,7 @@ async function main(): Promise<boolean> {
     { name: "bun", program: await findBun({ log: console.log }), args: [] },
   ].filter(({ name }) => values.runtime.split(",").includes(name));
   const load = loadavg()[0]!;
+  const began = performance.now();
   const options = [
     `--rounds=${values.rounds}`,
     `--slice=${values.slice}`,
@@ -95,20 +112,39 @@ async function main(): Promise<boolean> {
     }
   }
 
-  const results = formatResults(runs, {
-    load,
-    natsServer: await versionOf(natsServer),
-    natsClient: clientVersion(),
-  });
+  const minutes = (performance.now() - began) / 60_000;
+  console.log(`\n${minutes.toFixed(1)} minutes in all`);
   const whole = benches.length === BENCHES.length && programs.length === 2 &&
     values.scale === "1" && !values["no-sync"] &&
     Number(values.rounds) >= ROUNDS_WRITTEN &&
     runs.every(({ report }) => report !== undefined);
-  if (whole) {
-    writeFileSync(new URL("RESULTS.md", import.meta.url), results);
-    console.log("\nwritten to bench/RESULTS.md");
+  const folder = values.out ??
+    (whole ? fileURLToPath(new URL(".", import.meta.url)) : undefined);
+  if (folder !== undefined) {
+    write(folder, runs, {
+      load,
+      minutes,
+      natsServer: await versionOf(natsServer),
+      natsClient: clientVersion(),
+    });
+    console.log(`written to ${join(folder, "RESULTS.md")}`);
   }
   return runs.every(({ report }) => report !== undefined);
+}
+
+/** Writes the results and the charts they show, in place of those before. */
+function write(
+  folder: string,
+  runs: readonly Run[],
+  circumstances: Circumstances,
+): void {
+  const charts = join(folder, "charts");
+  rmSync(charts, { recursive: true, force: true });
+  mkdirSync(charts, { recursive: true });
+  for (const chart of chartsOf(runs)) {
+    writeFileSync(join(charts, `${chart.name}.svg`), drawChart(chart));
+  }
+  writeFileSync(join(folder, "RESULTS.md"), formatResults(runs, circumstances));
 }
 
 function reportIn(output: string): Report | undefined {

@@ -10,7 +10,9 @@ import { parseActorId, streamNames, subjectsOf } from "../event/mod.ts";
 import { type ActorPosition, JetStreamEventStore } from "../store/mod.ts";
 import { actorId, ACTORS, Turns } from "./_actors.ts";
 import { assertSameSize, orderData, readPattern } from "./_commits.ts";
+import { goalPanel } from "./_goal_bars.ts";
 import { RawWriter } from "./_raw_writer.ts";
+import type { Chart, Panel } from "./_chart.ts";
 import { type Goal, printReport, ratesTable, type Table } from "./_report.ts";
 import { type Contestant, drive, inTurns, ratio } from "./_rounds.ts";
 import { benchOptions } from "./_runtime.ts";
@@ -36,6 +38,7 @@ const options = benchOptions();
 const goals: Goal[] = [];
 const ratios: Record<string, number> = {};
 const tables: Table[] = [];
+const panels: Panel[] = [];
 
 async function measure(arena: Arena, one: Case): Promise<void> {
   const { events, inFlight, goal } = one;
@@ -73,8 +76,7 @@ async function measure(arena: Arena, one: Case): Promise<void> {
   }
   for (const store of stores) await store.close();
 
-  const what = `append ${events === 1 ? "1 event" : `${events} events`} ` +
-    `x${inFlight}, server ${arena.name}`;
+  const what = `append ${nameOf(one)}, server ${arena.name}`;
   const sizes =
     `body ${pattern.body.length} B, headers ${pattern.headerBytes} B`;
   const owns = results.slice(-2);
@@ -90,6 +92,10 @@ async function measure(arena: Arena, one: Case): Promise<void> {
     goal,
     better: "at least",
   });
+}
+
+function nameOf({ events, inFlight }: Case): string {
+  return `${events} event${events > 1 ? "s" : ""} x${inFlight}`;
 }
 
 type Write = (worker: number, inFlight: number) => Promise<unknown>;
@@ -125,14 +131,28 @@ function appender(
 }
 
 await eachServer(options, async (arena) => {
+  const before = goals.length;
   for (const one of CASES) await measure(arena, one);
+  panels.push(goalPanel(
+    `server ${arena.name}`,
+    goals.slice(before).map((goal, i) => ({ ...goal, x: nameOf(CASES[i]!) })),
+  ));
 });
+const chart: Chart = {
+  name: "append",
+  title: "Appends, beside a plain client that publishes the same bytes",
+  kind: "bars",
+  x: { label: "events of an append, and appends in flight" },
+  y: { label: "commits/s ÷ raw; at least the goal" },
+  panels,
+};
 printReport({
   bench: "append",
   rounds: options.rounds,
   ratios,
   goals,
   tables,
+  charts: [chart],
   notes: [
     `${ACTORS} actors in turn. "raw, same bytes": js.publish with lastSubjectSequence, the body ` +
     "and headers that Aether stores made beforehand, which is what the goals are measured by; " +

@@ -22,6 +22,7 @@ import { JetStreamEventStore } from "../store/mod.ts";
 import { actorId } from "./_actors.ts";
 import type { Burst } from "./_bus_publisher.ts";
 import { orderData, readPattern } from "./_commits.ts";
+import { goalPanel } from "./_goal_bars.ts";
 import { RawWriter } from "./_raw_writer.ts";
 import { type Goal, printReport, ratesTable, type Table } from "./_report.ts";
 import {
@@ -38,6 +39,8 @@ const LIVE = [1, 10, 100];
 /** Most deliveries under way: what the server keeps for a slow client is bounded. */
 const WINDOW = 20_000;
 const COMMITS = 50_000;
+/** The goals' names on the chart, in their order. */
+const BARS = [...LIVE.map((n) => `live, ${n}`), "catch-up"];
 const NONE = new Float64Array(0);
 
 const options = benchOptions();
@@ -412,6 +415,7 @@ await eachServer(options, async (arena) => {
   }
   await latency(arena);
 });
+const charted = goals.map((goal, i) => ({ ...goal, x: BARS[i]! }));
 for (const { name, ratio } of goals) ratios[name] = ratio;
 printReport({
   bench: "bus",
@@ -419,6 +423,14 @@ printReport({
   ratios,
   goals,
   tables,
+  charts: [{
+    name: "bus",
+    title: "The bus, beside a plain client that parses the same messages",
+    kind: "bars",
+    x: { label: "live: by the number of subscribers in one process" },
+    y: { label: "events/s ÷ raw; at least the goal" },
+    panels: [goalPanel("server default", charted)],
+  }],
   notes: [
     "Every side parses the JSON of each message; Aether also checks that it is the event of its subject, " +
     'its data and its place in the sequence, which of the raw rows only "place read" looks at; the ' +

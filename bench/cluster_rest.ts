@@ -10,16 +10,14 @@
  */
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { ClusterManager } from "../cluster/mod.ts";
 import { connect, type Connection } from "../nats/mod.ts";
 import { startNatsServer } from "../tools/nats_server.ts";
 import { printReport } from "./_report.ts";
+import { benchOptions } from "./_runtime.ts";
 
-const { values } = parseArgs({
-  options: { seconds: { type: "string", default: "20" } },
-});
-const SECONDS = Number(values.seconds);
+const options = benchOptions({ seconds: 10 });
+const SECONDS = Math.max(2, options.seconds * options.scale);
 const SIZES = [3, 10, 50];
 const TYPES = 3;
 
@@ -153,6 +151,20 @@ printReport({
       cost.cpu.toFixed(0),
       cost.shared.toFixed(0),
     ]),
+  }],
+  charts: [{
+    name: "cluster-rest",
+    title: "What a node costs that has nothing to do",
+    kind: "lines",
+    x: { label: "nodes", log: true, exact: true },
+    y: { label: "messages/s, each node" },
+    panels: [{
+      title: `${TYPES} types`,
+      series: [{
+        name: "Aether",
+        points: costs.map(({ nodes }, i) => ({ x: nodes, y: perNode[i]! })),
+      }],
+    }],
   }],
   notes: [
     "Each node probes nobody but is probed by the leader 4 times a second, renews " +

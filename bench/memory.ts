@@ -18,20 +18,24 @@ import {
 import { makeCall } from "../actor/_call.ts";
 import { Host } from "../actor/_host.ts";
 import { defineActor } from "../mod.ts";
+import { goalPanel } from "./_goal_bars.ts";
 import {
   measurePopulation,
   memoryInUse,
+  type Moment,
   type Population,
   slopeOf,
 } from "./_population.ts";
 import { type Goal, printReport, type Table } from "./_report.ts";
 import { benchOptions, collectGarbage } from "./_runtime.ts";
 
-const options = benchOptions();
+const options = benchOptions({ actors: 60_000 });
 /** Actors that a node may hold; it is called for many more. */
 const MAX_ACTIVATIONS = Math.ceil(10_000 * Math.min(1, options.scale));
 const IN_FLIGHT = 256;
 const REMEMBERED = 1_000;
+/** Actors that are there before the memory is looked at. */
+const FIRST = 50;
 /** They are forgotten 256 at a time, so for a while there are more. */
 const MOST = REMEMBERED + 255;
 
@@ -78,7 +82,7 @@ async function measure(commands: number, actors: number): Promise<number> {
     store: storeOf(commands),
     clock: systemClock,
     log: () => {},
-    maxActivations: actors * 2,
+    maxActivations: (actors + FIRST) * 2,
     alone: true,
     refer: () => undefined,
   });
@@ -88,11 +92,13 @@ async function measure(commands: number, actors: number): Promise<number> {
       const call = makeCall(systemClock, address, "look", undefined);
       host.submit(call, resolve, reject);
     });
-  for (let i = 0; i < 50; i++) await look(actors + i);
+  for (let i = 0; i < FIRST; i++) await look(actors + i);
   const before = await bytesInUse();
   for (let i = 0; i < actors; i++) await look(i);
   const bytes = (await bytesInUse() - before) / actors;
-  if (host.stats.activations !== actors + 50) throw new Error("some have left");
+  if (host.stats.activations !== actors + FIRST) {
+    throw new Error("some have left");
+  }
   await host.close(1_000);
   return bytes;
 }
@@ -106,14 +112,12 @@ async function bytesInUse(): Promise<number> {
 }
 
 /** What a node's memory did, at every other look. */
-function populationTable({ moments, rate, returned }: Population): Table {
+function populationTable({ moments, returned }: Population): Table {
   const megabytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
   const { called } = moments.at(-1)!;
   return {
     title:
-      `a node of at most ${MAX_ACTIVATIONS} actors, called for ${called}, ${returned} of them again behind their leaving (${
-        rate.toFixed(0)
-      } calls/s)`,
+      `a node of at most ${MAX_ACTIVATIONS} actors, called for ${called}, ${returned} of them again behind their leaving`,
     columns: [
       "actors called",
       "seconds",
@@ -135,11 +139,19 @@ function populationTable({ moments, rate, returned }: Population): Table {
   };
 }
 
+function memoryLine(name: string, of: (moment: Moment) => number) {
+  const points = moments.map((moment) => ({
+    x: moment.called,
+    y: of(moment) / 2 ** 20,
+  }));
+  return { name, points };
+}
+
 const empty = await measure(0, Math.ceil(20_000 * options.scale));
 const full = await measure(REMEMBERED, Math.ceil(1_000 * options.scale));
 const most = await measure(MOST, Math.ceil(1_000 * options.scale));
 const population = await measurePopulation({
-  actors: options.actors,
+  actors: Math.ceil(options.actors * options.scale),
   maxActivations: MAX_ACTIVATIONS,
   inFlight: IN_FLIGHT,
 });
@@ -171,6 +183,12 @@ const table: Table = {
     [`${MOST}, before the oldest go`, most.toFixed(0)],
   ],
 };
+const bars = [
+  "idle, of 2 KB",
+  "1,000 commands, of 20 KB",
+  "each more actor, of 64 B",
+  "actors in memory, of the cap",
+];
 const grown: Table = {
   title: "growth in the second half, by each more actor called",
   columns: ["", "bytes"],
@@ -190,10 +208,41 @@ printReport({
   ratios: Object.fromEntries(goals.map(({ name, ratio }) => [name, ratio])),
   goals,
   tables: [table, populationTable(population), grown],
+  charts: [
+    {
+      name: "memory",
+      title: "What an actor takes in memory, beside what it may",
+      kind: "bars",
+      x: { label: "" },
+      y: { label: "share of the limit; at most the goal" },
+      panels: [goalPanel(
+        "",
+        goals.map((goal, i) => ({ ...goal, x: bars[i]! })),
+      )],
+    },
+    {
+      name: "population",
+      title:
+        `A node of at most ${MAX_ACTIVATIONS} actors that is called for ever more`,
+      kind: "lines",
+      x: { label: "actors called" },
+      y: { label: "MB" },
+      panels: [{
+        title: "",
+        series: [
+          memoryLine("heap", ({ heap }) => heap),
+          memoryLine("process", ({ rss }) => rss),
+        ],
+      }],
+    },
+  ],
   notes: [
     "Heap in use behind a collection, with and without the actors, divided by their number. " +
     "Command ids are ULIDs; other ids take what they are long.",
     `The node that is called for many actors makes the calls itself, ${IN_FLIGHT} at a time, on a nats-server of ` +
     "its own; its memory is looked at behind a collection. The process keeps what it once took from the system.",
+    `The node that is called for many actors answered ${
+      population.rate.toFixed(0)
+    } calls/s.`,
   ],
 });

@@ -17,6 +17,8 @@ import type { Connection } from "../nats/mod.ts";
 import { JetStreamEventStore } from "../store/mod.ts";
 import { actorId, ACTORS } from "./_actors.ts";
 import { orderData } from "./_commits.ts";
+import { goalPanel } from "./_goal_bars.ts";
+import type { Chart } from "./_chart.ts";
 import { type Goal, printReport, ratesTable, type Table } from "./_report.ts";
 import {
   type Contestant,
@@ -27,7 +29,7 @@ import {
 } from "./_rounds.ts";
 import { benchOptions } from "./_runtime.ts";
 import { Seeder } from "./_seeder.ts";
-import { type Arena, eachServer } from "./_servers.ts";
+import { type Arena, onServer } from "./_servers.ts";
 
 const options = benchOptions();
 const ONE_ACTOR = Math.ceil(10_000 * options.scale);
@@ -94,7 +96,7 @@ async function compare(
   const title = `${what}, server ${arena.name}`;
   const own = results.at(-1)!;
   const raws = results.slice(0, -1);
-  tables.push(ratesTable(title, "events/s", results, [own], events));
+  tables.push(ratesTable(title, "events/s", results, [own], { each: events }));
   for (const raw of raws) ratios[`${title} ÷ ${raw.name}`] = ratio(own, raw);
   const faster = (a: Result, b: Result) => a.rate > b.rate ? a : b;
   goals.push({
@@ -130,7 +132,6 @@ async function openFilled(
   whose: (n: number) => string,
 ): Promise<JetStreamEventStore> {
   const store = await JetStreamEventStore.open(arena.own, { namespace });
-  if (!arena.first) return store;
   await using seeder = new Seeder(arena.own, namespace);
   for (let n = 0; n < events; n++) {
     await seeder.write(whose(n), orderData(n));
@@ -220,13 +221,26 @@ async function pushAll(nc: Connection, stream: string): Promise<number> {
 
 const utf8 = new TextDecoder();
 
-await eachServer({ sync: options.sync, sameData: true }, measure);
+await onServer(measure);
+const names = [`one actor, ${ONE_ACTOR} events`, `a namespace, ${NAMESPACE}`];
+const chart: Chart = {
+  name: "replay",
+  title: "Replay, beside the fastest way of a plain client",
+  kind: "bars",
+  x: { label: "" },
+  y: { label: "events/s ÷ raw; at least the goal" },
+  panels: [goalPanel(
+    "server default",
+    goals.map((goal, i) => ({ ...goal, x: names[i]! })),
+  )],
+};
 printReport({
   bench: "replay",
   rounds: options.rounds,
   ratios,
   goals,
   tables,
+  charts: [chart],
   notes: [
     'JSON is parsed on all sides. "raw, direct get request" asks for the batch without the ' +
     "client's help and looks at no header, so it checks nothing: it could not tell that a message " +

@@ -37,7 +37,11 @@ export interface LogReader {
 
 /** Where a reader starts: at a sequence, at a time, or behind the end as it is now. */
 export type ReaderStart =
-  | { readonly sequence: number }
+  | {
+    readonly sequence: number;
+    /** The place there that it got to before: a log that lacks it is another one. */
+    readonly reached?: Place;
+  }
   | { readonly time: Date }
   | "now";
 
@@ -181,13 +185,21 @@ export class CommitCursor {
   }
 
   #gone(skip: Place | Event): CorruptLogError {
-    const what = "events" in skip ? "the commit" : `event "${skip.id}"`;
-    return new CorruptLogError(
-      `Cannot go on behind ${what} at sequence ${skip.sequence} of "${this.#plan.pattern}" as it is ` +
-        "not there: the log is not the one it came from",
-      { details: { sequence: skip.sequence ?? null } },
-    );
+    return placeGone(skip, this.#plan.pattern);
   }
+}
+
+/** What a subscription is to go on behind is not in the log. */
+export function placeGone(
+  place: Place | Event,
+  namespace: string,
+): CorruptLogError {
+  const what = "events" in place ? "the commit" : `event "${place.id}"`;
+  return new CorruptLogError(
+    `Cannot go on behind ${what} at sequence ${place.sequence} of "${namespace}" as it is ` +
+      "not there: the log is not the one it came from",
+    { details: { sequence: place.sequence ?? null } },
+  );
 }
 
 /** What is reported of a message that is no commit. */

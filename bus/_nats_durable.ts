@@ -20,6 +20,7 @@ import { NatsSeat } from "./_nats_seat.ts";
 import {
   eventAt,
   type FoundRecord,
+  isParkedRecord,
   parkedId,
   type ParkedRecord,
   type ParkingStore,
@@ -228,8 +229,8 @@ class NatsParking implements ParkingStore {
       const kept = await this.#durable.readAll(() => this.#deadline());
       const records: FoundRecord[] = [];
       for (const { revision, subject, value } of kept) {
-        if (value === undefined || subject.endsWith(`.${STATE}`)) continue;
-        records.push({ ...value as ParkedRecord, revision });
+        if (subject.endsWith(`.${STATE}`) || !isParkedRecord(value)) continue;
+        records.push({ ...value, revision });
       }
       return records.sort((a, b) =>
         a.sequence - b.sequence || a.index - b.index
@@ -297,8 +298,14 @@ class NatsParking implements ParkingStore {
   }
 }
 
+// What is no JSON is kept all the same, as what nobody can use.
 function parsed(data: Uint8Array): unknown {
-  return data.length === 0 ? undefined : JSON.parse(text.decode(data));
+  if (data.length === 0) return undefined;
+  try {
+    return JSON.parse(text.decode(data));
+  } catch {
+    return null;
+  }
 }
 
 const text = new TextDecoder();

@@ -20,8 +20,8 @@
  * to a write is lost*: the same write is sent again; refused, the message is read:
  * if it is ours, it was stored.
  */
-import { type CancelTimer, ulid } from "../event/mod.ts";
-import { Deadline, isFault } from "../nats/mod.ts";
+import { type CancelTimer, CorruptLogError, ulid } from "../event/mod.ts";
+import { Deadline, isFault, mayAnswer } from "../nats/mod.ts";
 import type { Place } from "./_cursor.ts";
 import type { Monitor } from "./_feed.ts";
 import {
@@ -31,7 +31,7 @@ import {
   lookDeadline,
   pause,
 } from "./_nats.ts";
-import { type NatsDurable, STATE } from "./_nats_durable.ts";
+import { type Kept, type NatsDurable, STATE } from "./_nats_durable.ts";
 import { Signal } from "./_signal.ts";
 import type { DurableSeat } from "./_single.ts";
 import { closedEarly } from "./_subscription.ts";
@@ -42,6 +42,24 @@ interface State {
   /** Makes each write another one. */
   readonly beat: number;
   readonly place: Place | null;
+}
+
+/** Whether something that was found says who is the active one, and how far it got. */
+export function isState(value: unknown): value is State {
+  const { holder, place } = (value ?? {}) as Record<string, unknown>;
+  // The holder's name is a token of the subject it is asked on.
+  return typeof holder === "string" && /^[0-9A-Z]{0,26}$/.test(holder) &&
+    (place === null || isPlace(place));
+}
+
+function isPlace(value: unknown): value is Place {
+  const { commitId, events, sequence } = (value ?? {}) as Record<
+    string,
+    unknown
+  >;
+  return [sequence, events].every((n) =>
+    Number.isSafeInteger(n) && (n as number) >= 0
+  ) && (commitId === undefined || typeof commitId === "string");
 }
 
 /** A seat in a line that runs through several processes. */
@@ -154,7 +172,7 @@ export class NatsSeat implements DurableSeat {
     }));
     const probe = link.connection.subscribe(subjects.wake(name, this.#me), {
       callback: (error, msg) => {
-        if (error === null) msg.respond();
+        if (error === null && mayAnswer(msg.reply)) msg.respond();
       },
     });
     this.#stops.push(() => {
@@ -170,7 +188,7 @@ export class NatsSeat implements DurableSeat {
   async #tryToTake(): Promise<boolean> {
     const deadline = lookDeadline(this.#context, this.#end.signal);
     const found = await this.#durable.read(STATE, deadline);
-    const state = found?.value as State | undefined;
+    const state = this.#stateOf(found);
     if (found !== undefined && state !== undefined) {
       const mayTake = state.holder === "" || state.holder === this.#me ||
         this.#isSilent(found.revision) || await this.#isGone(state.holder);
@@ -189,6 +207,17 @@ export class NatsSeat implements DurableSeat {
     this.#renewed(started);
     if (!this.#end.signal.aborted) this.#setTerm(++this.#terms);
     return true;
+  }
+
+  /** What is said by what was found; nothing is, once it was removed. */
+  #stateOf(found: Kept | undefined): State | undefined {
+    if (found?.value === undefined) return undefined;
+    if (isState(found.value)) return found.value;
+    const { name, namespace } = this.#durable;
+    throw new CorruptLogError(
+      `Cannot go on with "${name}" of "${namespace}" as ${found.subject} does not say how far it got: forget the durable, or restore what is kept there`,
+      { details: { subject: found.subject, sequence: found.revision } },
+    );
   }
 
   #isSilent(revision: number): boolean {

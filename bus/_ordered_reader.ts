@@ -17,6 +17,7 @@
  * "behind the position" in it.
  */
 import {
+  CommitHeader,
   CorruptLogError,
   type LoggedMessage,
   StoreUnavailableError,
@@ -24,7 +25,12 @@ import {
   ulid,
 } from "../event/mod.ts";
 import type { Deadline } from "../nats/mod.ts";
-import type { LogReader, ReaderStart } from "./_cursor.ts";
+import {
+  type LogReader,
+  type Place,
+  placeGone,
+  type ReaderStart,
+} from "./_cursor.ts";
 import type { Monitor } from "./_feed.ts";
 import {
   type BusContext,
@@ -305,6 +311,9 @@ export class OrderedReader implements LogReader {
           "and made again",
       );
     }
+    if (this.#created === undefined) {
+      await this.#checkReached(last_seq, deadline);
+    }
     this.#created = info["created"];
     if (last_seq < this.#highest) {
       throw new CorruptLogError(
@@ -313,6 +322,21 @@ export class OrderedReader implements LogReader {
       );
     }
     if (this.#start === "now") this.#position ??= last_seq;
+  }
+
+  // A log restored from a backup may end before the place, or go on otherwise; with a
+  // filter nothing that comes would tell.
+  async #checkReached(lastSequence: number, deadline: Deadline): Promise<void> {
+    const { reached = undefined } = this.#start as { reached?: Place };
+    if (reached === undefined) return;
+    const { commitId, sequence } = reached;
+    const found = sequence > lastSequence || commitId === undefined
+      ? undefined
+      : await this.#context.api.at(this.#stream, sequence, deadline);
+    const fits = commitId === undefined
+      ? sequence <= lastSequence
+      : found?.headers.get(CommitHeader.commit) === commitId;
+    if (!fits) throw placeGone(reached, this.#plan.pattern);
   }
 }
 

@@ -33,6 +33,20 @@ export interface ParkedRecord {
   readonly claim?: string;
 }
 
+/** Whether something that was found is such a record. */
+export function isParkedRecord(value: unknown): value is ParkedRecord {
+  const { actorId, at, attempts, index, reason, replay, sequence } =
+    (value ?? {}) as Record<string, unknown>;
+  return [sequence, index, attempts].every((n) =>
+    Number.isSafeInteger(n) && (n as number) >= 0
+  ) && typeof actorId === "string" && typeof reason === "string" &&
+    typeof replay === "boolean" && typeof at === "number" &&
+    Math.abs(at) <= LAST_DATE;
+}
+
+/** Milliseconds from 1970 to the last moment a Date can say. */
+const LAST_DATE = 8.64e15;
+
 /** A {@link ParkedRecord} and the revision under which it was found. */
 export interface FoundRecord extends ParkedRecord {
   readonly revision: number;

@@ -281,7 +281,7 @@ class Term {
     const reader = this.#ports.reader(
       checkpoint === undefined
         ? readerStart(from)
-        : { sequence: Math.max(1, checkpoint.sequence) },
+        : { sequence: Math.max(1, checkpoint.sequence), reached: checkpoint },
     );
     this.#reader = reader;
     this.#cursor = new CommitCursor(

@@ -26,7 +26,11 @@ import type { NodeDiscovery, NodeRecord } from "./node_discovery.ts";
 import type { PlannedNode } from "./plan.ts";
 import type { ClusterPorts } from "./ports.ts";
 import { MAPS, NODES, ShardManager } from "./shard_manager.ts";
-import type { ShardEntry, ShardMap } from "./shard_map.ts";
+import {
+  generationsFrom,
+  type ShardEntry,
+  type ShardMap,
+} from "./shard_map.ts";
 import type { ClusterLog, NodeInfo } from "./types.ts";
 
 /** Shards by family, each with its generation, as they travel. */
@@ -329,10 +333,12 @@ export class Allocator {
     const { assignment } = ShardManager.plan(map.nodes, planned, map.family);
     const byName = new Map(hosts.map((host) => [host.node, host]));
     const runs = new Set(roster.map(({ run }) => run));
+    const begun = generationsFrom(this.#ports.clock.now());
     const changes = new Map<number, ShardEntry>();
     for (const [shard, wanted] of assignment.entries()) {
       const entry = map.at(shard);
-      const { generation, node, run } = entry;
+      const { node, run } = entry;
+      const generation = entry.generation || begun;
       const to = wanted === undefined ? undefined : byName.get(wanted);
       const give = (fence: number, late?: readonly string[]) =>
         changes.set(shard, {

@@ -12,8 +12,9 @@
  * before we looked, we find another's and say "refused"; for a lease and for
  * control writes that is the truth that counts.
  */
-import { StoreUnavailableError } from "../event/mod.ts";
+import { parseJson, StoreUnavailableError } from "../event/mod.ts";
 import { faultToError, isFault } from "../nats/mod.ts";
+import { isRecord } from "./_heard.ts";
 import type { ClusterPorts, ControlMessage } from "./ports.ts";
 
 /** A value of the control log. */
@@ -165,11 +166,11 @@ export function entryOf(
 ): ControlEntry | undefined {
   if (message === undefined) return undefined;
   const { body, key, sequence: revision } = message;
-  let parsed: { write?: unknown; epoch?: unknown; value?: unknown } = {};
+  let parsed: unknown;
   try {
-    if (body !== "") parsed = JSON.parse(body);
+    if (body !== "") parsed = parseJson(body);
   } catch { /* not one of ours */ }
-  const { epoch, value, write } = parsed ?? {};
+  const { epoch, value, write } = isRecord(parsed) ? parsed : {};
   return {
     key,
     revision,

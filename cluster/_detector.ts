@@ -28,6 +28,7 @@
  */
 import type { CancelTimer } from "../event/mod.ts";
 import { isFault } from "../nats/mod.ts";
+import { isRecord, nodeInfoOf } from "./_heard.ts";
 import type { ClusterPorts } from "./ports.ts";
 import type { NodeInfo } from "./types.ts";
 
@@ -104,7 +105,7 @@ export class Detector {
       () => this.#stopAnswering(),
       messenger.subscribe(
         `${node}.witness`,
-        (body) => this.#testify(body as { target: NodeInfo; how: Sign }),
+        (body) => this.#testify(body),
       ),
       messenger.onChange(() => {
         if (!messenger.connected) return;
@@ -120,7 +121,7 @@ export class Detector {
     this.#stopAnswering();
     this.#stopAnswering = this.#ports.messenger.subscribe(
       probeTopic({ node, run }),
-      (body) => answer(body as Record<string, unknown>),
+      (body) => isRecord(body) ? answer(body) : undefined,
     );
   }
 
@@ -216,7 +217,7 @@ export class Detector {
       const topic = probeTopic(target);
       const answer = await messenger.request(topic, said, patience);
       this.#keep(target, 2 * (clock.monotonic() - began));
-      heard(target, answer as Record<string, unknown>);
+      heard(target, isRecord(answer) ? answer : {});
       return "alive";
     } catch (error) {
       if (isFault(error, "no_responders")) return "gone";
@@ -328,10 +329,10 @@ export class Detector {
     return before !== undefined && await this.#renewal(target) === before;
   }
 
-  async #testify(
-    { target, how }: { target: NodeInfo; how: Sign },
-  ): Promise<Sign> {
-    if (!this.isSettled) return "unknown";
+  async #testify(question: unknown): Promise<Sign> {
+    const { how, target: named } = isRecord(question) ? question : {};
+    const target = nodeInfoOf(named);
+    if (target === undefined || !this.isSettled) return "unknown";
     const patience = how === "gone" ? this.#every : WITNESS * this.#every;
     return await this.#probe(target, patience);
   }

@@ -1,5 +1,6 @@
 /** Messages between nodes over core NATS, on `aether.node.<cluster>.…`. */
-import type { Link } from "../nats/mod.ts";
+import { parseJson } from "../event/mod.ts";
+import { type Link, mayAnswer } from "../nats/mod.ts";
 import type { Messenger } from "./ports.ts";
 
 /** Messages between nodes over core NATS. */
@@ -61,7 +62,8 @@ export class NatsMessenger implements Messenger {
         callback: (error, msg) => {
           if (error !== null) return;
           const respond = (reply: unknown) => {
-            if (reply === undefined || !msg.reply || nc.isClosed()) return;
+            if (reply === undefined || nc.isClosed()) return;
+            if (!mayAnswer(msg.reply)) return;
             msg.respond(JSON.stringify(reply));
           };
           const reply = answer(parsed(msg.data));
@@ -80,7 +82,7 @@ export class NatsMessenger implements Messenger {
 
 function parsed(data: Uint8Array): unknown {
   try {
-    return JSON.parse(utf8.decode(data));
+    return parseJson(utf8.decode(data));
   } catch {
     return undefined; // not one of ours
   }

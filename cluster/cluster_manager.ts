@@ -19,10 +19,11 @@ import {
   parseActorId,
 } from "../event/mod.ts";
 import type { Connection } from "../nats/mod.ts";
-import { Allocator, type ShardList } from "./_allocator.ts";
+import { Allocator } from "./_allocator.ts";
 import { Changes } from "./_changes.ts";
 import { Custody } from "./_custody.ts";
 import { Detector } from "./_detector.ts";
+import { isRecord, shardListOf } from "./_heard.ts";
 import { LeaderElection } from "./leader_election.ts";
 import { connectCluster, type NatsClusterOptions } from "./nats_cluster.ts";
 import { NodeDiscovery } from "./node_discovery.ts";
@@ -323,7 +324,7 @@ export class ClusterManager implements AsyncDisposable {
             this.#accused(parts, body);
           }),
           messenger.subscribe(`${this.nodeId}.released`, (body) => {
-            parts.allocator.released(body as ShardList);
+            parts.allocator.released(shardListOf(body));
           }),
         );
         parts.discovery.onLost = () => this.#lost(parts);
@@ -374,7 +375,7 @@ export class ClusterManager implements AsyncDisposable {
       say: (target) => this.#say(parts, target),
       answer: (probe) => this.#answer(parts, probe),
       heard: (_target, answer) =>
-        allocator.released((answer["released"] ?? {}) as ShardList),
+        allocator.released(shardListOf(answer["released"])),
       dead: (target) => this.#dead(parts, target),
       renewal: async ({ node, run }) => {
         const record = await discovery.find(node);
@@ -476,7 +477,7 @@ export class ClusterManager implements AsyncDisposable {
       leader !== undefined && Number(epoch) >= (election.leader?.epoch ?? 0)
     ) {
       this.#heardLeader = ports.clock.monotonic();
-      if (release !== undefined) custody.release(release as ShardList);
+      custody.release(shardListOf(release));
     }
     const { released } = custody;
     return {
@@ -501,7 +502,7 @@ export class ClusterManager implements AsyncDisposable {
   }
 
   #accused(parts: Parts, body: unknown): void {
-    const { run } = (body ?? {}) as { run?: unknown };
+    const run = isRecord(body) ? body["run"] : undefined;
     if (run === parts.election.leader?.run) this.#lookForLeader(parts);
     if (!parts.election.isLeader()) return;
     const target = parts.shards.nodes.find((info) => info.run === run);

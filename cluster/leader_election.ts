@@ -31,6 +31,7 @@ import {
   MovedError,
 } from "../event/mod.ts";
 import { Control, type ControlEntry } from "./_control.ts";
+import { isCount, isRecord, isToken } from "./_heard.ts";
 import type { ClusterPorts } from "./ports.ts";
 import type { ClusterLog, LeaderInfo } from "./types.ts";
 
@@ -489,13 +490,11 @@ export class LeaderElection implements AsyncDisposable {
 }
 
 function leaderOf(entry: ControlEntry | undefined): LeaderInfo | undefined {
-  const value = entry?.value as Partial<LeaderInfo> | undefined;
-  if (typeof value?.node !== "string" || typeof value.run !== "string") {
-    return undefined;
-  }
+  const { epoch, node, run } = isRecord(entry?.value) ? entry.value : {};
+  if (!isToken(node) || !isToken(run)) return undefined;
   // The write by which it was taken cannot know its own revision.
-  const epoch = value.epoch || entry!.revision;
-  return { node: value.node, run: value.run, epoch };
+  const is = isCount(epoch) && epoch > 0 ? epoch : entry!.revision;
+  return { node, run, epoch: is };
 }
 
 const CTL = "ctl.>";

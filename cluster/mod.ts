@@ -32,7 +32,12 @@ export * from "./plan.ts";
 export * from "./ports.ts";
 export { ConsistentHashRing, type RingOptions } from "./ring.ts";
 export * from "./shard_manager.ts";
-export { familyOf, type ShardEntry, ShardMap } from "./shard_map.ts";
+export {
+  familyOf,
+  isFirstGeneration,
+  type ShardEntry,
+  ShardMap,
+} from "./shard_map.ts";
 export * from "./types.ts";
 
 // Words of event/ that the contract is made of.

@@ -20,6 +20,7 @@ import {
 import { isFault } from "../nats/mod.ts";
 import { Control, type ControlEntry } from "./_control.ts";
 import { probeTopic } from "./_detector.ts";
+import { nodeInfoOf } from "./_heard.ts";
 import type { ClusterPorts } from "./ports.ts";
 import type { ClusterLog, NodeInfo, NodeState } from "./types.ts";
 
@@ -395,17 +396,8 @@ export class NodeDiscovery implements AsyncDisposable {
 const RETRY = 100;
 
 function recordOf(entry: ControlEntry | undefined): NodeRecord | undefined {
-  const value = entry?.value as Partial<NodeInfo> | undefined | null;
-  if (typeof value?.node !== "string" || typeof value.run !== "string") {
-    return undefined;
-  }
-  return {
-    node: value.node,
-    run: value.run,
-    hosts: value.hosts ?? [],
-    weight: value.weight ?? 1,
-    state: value.state ?? "up",
-    servers: value.servers ?? [],
-    revision: entry!.revision,
-  };
+  const info = nodeInfoOf(entry?.value);
+  return info === undefined
+    ? undefined
+    : { ...info, revision: entry!.revision };
 }

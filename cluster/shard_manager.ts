@@ -8,6 +8,7 @@
  */
 import type { CancelTimer } from "../event/mod.ts";
 import { Control, type ControlEntry } from "./_control.ts";
+import { nodeInfoOf } from "./_heard.ts";
 import { type PlannedNode, planShards, type ShardPlan } from "./plan.ts";
 import type { ClusterPorts } from "./ports.ts";
 import { familyOf, ShardMap } from "./shard_map.ts";
@@ -178,7 +179,12 @@ export class ShardManager implements AsyncDisposable {
     if (this.#closed) return;
     if (key === NODES) {
       if (revision <= this.#nodes.revision || !Array.isArray(value)) return;
-      this.#nodes = { list: value as NodeInfo[], revision };
+      const list: NodeInfo[] = [];
+      for (const info of value.map(nodeInfoOf)) {
+        if (info === undefined) return;
+        list.push(info);
+      }
+      this.#nodes = { list, revision };
       this.onChange({ kind: "nodes" });
     } else if (key.startsWith(MAPS)) {
       const family = key.slice(MAPS.length);

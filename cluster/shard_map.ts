@@ -7,6 +7,7 @@
  * shards were seized, and is left out where there are none.
  */
 import { SHARDS } from "../event/mod.ts";
+import { isCount, isRecord, isToken } from "./_heard.ts";
 import type { ShardedType, ShardOwner } from "./types.ts";
 
 /** One shard as a map has it. */
@@ -129,17 +130,11 @@ export class ShardMap {
     value: unknown,
     revision: number,
   ): ShardMap | undefined {
-    const { l = [], n, s } = (value ?? {}) as {
-      n?: readonly (readonly [string, string])[];
-      l?: readonly string[];
-      s?: readonly (readonly [number, number, number, ...number[]])[];
-    };
-    if (!Array.isArray(n) || !Array.isArray(s) || s.length !== SHARDS) {
-      return undefined;
-    }
+    if (!isWritten(value)) return undefined;
+    const { l = [], n, s } = value;
     const entries = s.map(([at, generation, fence, ...rest]): ShardEntry => {
       const [node, run = ""] = n[at] ?? [];
-      const late = rest.flatMap((i: number) => l[i] ?? []);
+      const late = rest.flatMap((i) => l[i] ?? []);
       const entry = { node, run, generation, fence };
       return late.length === 0 ? entry : { ...entry, late };
     });
@@ -156,6 +151,59 @@ export function familyOf({ namespace, type }: ShardedType): string {
 export function typeOf(family: string): ShardedType {
   const dot = family.lastIndexOf(".");
   return { namespace: family.slice(0, dot), type: family.slice(dot + 1) };
+}
+
+/**
+ * Where the generations of a map begin in which nobody ever had a shard: behind all
+ * that any map before it can have come to. A bucket may be lost, or left behind
+ * where a log is restored from a backup, and the log keeps the generations in which
+ * it was written: begun at 1 again, an owner would take them for those of a later one.
+ *
+ * @param now Milliseconds since 1970. A shard does not change hands a thousand times
+ * a second.
+ */
+export function generationsFrom(now: number): number {
+  return Math.floor(now / 1_000) * PER_SECOND;
+}
+
+/** Whether a generation is the first one of a map, or may be. */
+export function isFirstGeneration(generation: number): boolean {
+  return generation % PER_SECOND === 1;
+}
+
+const PER_SECOND = 1_000;
+
+/** A map as it is written. */
+interface Written {
+  readonly n: readonly (readonly [node: string, run: string])[];
+  readonly l?: readonly string[];
+  readonly s: readonly (readonly [
+    at: number,
+    generation: number,
+    fence: number,
+    ...late: number[],
+  ])[];
+}
+
+function isWritten(value: unknown): value is Written {
+  if (!isRecord(value)) return false;
+  const { l = [], n, s } = value;
+  return Array.isArray(n) && n.every(isNode) &&
+    Array.isArray(l) && l.every(isToken) &&
+    Array.isArray(s) && s.length === SHARDS &&
+    s.every((entry) => isEntry(entry, n.length, l.length));
+}
+
+function isNode(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && value.every(isToken);
+}
+
+function isEntry(entry: unknown, nodes: number, late: number): boolean {
+  if (!Array.isArray(entry)) return false;
+  const [at, generation, fence, ...rest] = entry;
+  return (at === -1 || (isCount(at) && at < nodes)) &&
+    isCount(generation) && isCount(fence) &&
+    rest.every((i) => isCount(i) && i < late);
 }
 
 const NOBODY: ShardEntry = Object.freeze({

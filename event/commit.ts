@@ -4,11 +4,13 @@
  * the log, and the bus when the same message arrives there.
  */
 import { fnv1a } from "./_hash.ts";
+import { show } from "./_show.ts";
 import { type ActorAddress, parseActorId } from "./actor_id.ts";
 import { decodeWith, type EventCodec } from "./codec.ts";
 import { CorruptLogError } from "./errors.ts";
 import type { Event, StoredEvent } from "./event.ts";
 import { CommitHeader } from "./headers.ts";
+import { isId } from "./ids.ts";
 
 /** A commit's message, wherever it came from. */
 export interface CommitMessage {
@@ -54,8 +56,12 @@ export function decodeCommitEvents(
 ): CommitEvents {
   const { headers, sequence, subject } = message;
   const commitId = headers.get(CommitHeader.commit);
-  if (commitId === "") {
-    throw new CorruptLogError("it has no Aether-Commit header");
+  if (!isId(commitId)) {
+    throw new CorruptLogError(
+      commitId === ""
+        ? "it has no Aether-Commit header"
+        : `its Aether-Commit is ${show(commitId)}`,
+    );
   }
   const contentType = headers.get(CommitHeader.contentType);
   const decoded = decodeWith(codec, contentType, message);
@@ -103,6 +109,17 @@ function storedEvent(
   return stored;
 }
 
+function subjectOfActor(
+  actorId: string,
+  subjectOf: (address: ActorAddress) => string,
+): string {
+  try {
+    return subjectOf(parseActorId(actorId));
+  } catch {
+    return ""; // nobody's id
+  }
+}
+
 /** An actor's id and its subject, found to belong together. */
 interface Pair {
   readonly actorId: string;
@@ -126,7 +143,7 @@ function isOf(
     pair !== undefined && pair.actorId === actorId &&
     pair.subject === subject && pair.subjectOf === subjectOf
   ) return true;
-  if (subjectOf(parseActorId(actorId)) !== subject) return false;
+  if (subjectOfActor(actorId, subjectOf) !== subject) return false;
   pairs[place] = { actorId, subject, subjectOf };
   return true;
 }

@@ -11,6 +11,7 @@
  */
 import { toAscii } from "./_ascii.ts";
 import { show } from "./_show.ts";
+import { isAttributeText } from "./_text.ts";
 import { parseActorId } from "./actor_id.ts";
 import { CorruptLogError, InvalidArgumentError } from "./errors.ts";
 import { checkId, deriveId } from "./ids.ts";
@@ -223,23 +224,44 @@ function writeEffect(effect: Effect): Record<string, unknown> {
   }
 }
 
+// Field by field: nothing else that stands there may pass for one of them.
 function readEffect(entry: unknown): Effect {
-  const { cancel, fired, publish, schedule, send, ...rest } = entry as Record<
-    string,
-    never
-  >;
-  const effect =
-    (send !== undefined
-      ? { kind: "send", to: send, ...rest }
-      : schedule !== undefined
-      ? { kind: "schedule", timer: schedule, ...rest }
-      : cancel !== undefined
-      ? { kind: "cancel", timer: cancel, ...rest }
-      : fired !== undefined
-      ? { kind: "fired", timer: fired }
-      : { kind: "publish", eventType: publish, ...rest }) as Effect;
-  checkEffect(effect);
-  return effect;
+  const {
+    at,
+    cancel,
+    causationId,
+    command,
+    correlationId,
+    data,
+    fired,
+    id,
+    input,
+    onRejected,
+    publish,
+    replaces,
+    schedule,
+    send,
+    traceparent,
+  } = entry as Record<string, never>;
+  const origin = { correlationId, causationId, traceparent };
+  const effect: Record<string, unknown> = send !== undefined
+    ? { kind: "send", to: send, command, input, onRejected, ...origin }
+    : schedule !== undefined
+    ? {
+      kind: "schedule",
+      timer: schedule,
+      ...{ at, command, input, replaces, ...origin },
+    }
+    : cancel !== undefined
+    ? { kind: "cancel", timer: cancel, id }
+    : fired !== undefined
+    ? { kind: "fired", timer: fired }
+    : { kind: "publish", eventType: publish, data, ...origin };
+  for (const key in effect) {
+    if (effect[key] === undefined) delete effect[key];
+  }
+  checkEffect(effect as unknown as Effect);
+  return effect as unknown as Effect;
 }
 
 function checkEffect(effect: Effect): void {
@@ -250,6 +272,16 @@ function checkEffect(effect: Effect): void {
       `${action} whose ${what} is no text: got ${show(value)}`,
     );
   };
+  const { causationId, correlationId, traceparent } = effect as EffectOrigin;
+  for (const value of [correlationId, causationId, traceparent]) {
+    if (value === undefined) continue;
+    if (typeof value === "string" && isAttributeText(value)) continue;
+    throw new InvalidArgumentError(
+      `${action} whose correlationId, causationId or traceparent is not text without control characters: got ${
+        show(value)
+      }`,
+    );
+  }
   switch (effect.kind) {
     case "send":
       parseActorId(effect.to);
@@ -262,7 +294,9 @@ function checkEffect(effect: Effect): void {
     case "schedule":
       checkTimerName(effect.timer);
       text(effect.command, "command");
-      if (!Number.isSafeInteger(effect.at)) {
+      if (
+        !Number.isSafeInteger(effect.at) || Math.abs(effect.at) > LAST_DATE
+      ) {
         throw new InvalidArgumentError(
           `${action} for a time that is no whole number of milliseconds: got ${
             show(effect.at)
@@ -286,3 +320,5 @@ function checkEffect(effect: Effect): void {
 }
 
 const NONE: readonly Effect[] = Object.freeze([]);
+/** Milliseconds from 1970 to the last moment a Date can say. */
+const LAST_DATE = 8.64e15;

@@ -78,7 +78,7 @@ export function isUlid(id: string): boolean {
  * @throws {InvalidArgumentError} `invalid_argument`: the id breaks the rule.
  */
 export function checkId(id: string, what: string): string {
-  if (typeof id !== "string" || !/^[\x21-\x7e]{1,128}$/.test(id)) {
+  if (!isId(id)) {
     throw new InvalidArgumentError(
       `Cannot use a ${what} that is not 1 to 128 visible ASCII characters: got ${
         show(id)
@@ -86,6 +86,11 @@ export function checkId(id: string, what: string): string {
     );
   }
   return id;
+}
+
+/** Tells whether it is what {@link checkId} lets pass. */
+export function isId(id: unknown): id is string {
+  return typeof id === "string" && ID.test(id);
 }
 
 /**
@@ -135,6 +140,7 @@ export function deriveId(id: string, what: string): string {
   return time + random;
 }
 
+const ID = /^[\x21-\x7e]{1,128}$/;
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 // The library's own check lets through a time above 2^48 - 1, which its

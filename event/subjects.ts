@@ -118,7 +118,7 @@ function makeSubjects(ns: string): Subjects {
     bus: (a) => `aether.bus.${ns}.${a.type}.${a.keyToken}`,
     busMapping: `aether.bus.${ns}.{{wildcard(2)}}.{{wildcard(3)}}`,
     eventsOfShard: (shard, type) =>
-      `aether.ev.${ns}.${shard}.${
+      `aether.ev.${ns}.${shard ?? "*"}.${
         type === undefined ? "*" : typeToken(type)
       }.*`,
     command: (a) => `aether.cmd.${ns}.${a.shard}.${a.type}.${a.keyToken}`,
@@ -193,6 +193,7 @@ export function parseCommandSubject(subject: string): ActorAddress {
   if (tokens[0] !== "aether" || tokens[1] !== "cmd" || tokens.length < 6) {
     throw refuse(subject);
   }
+  checkNamespace(tokens.slice(2, -3).join("."));
   const address = addressOfTokens(type!, keyToken!);
   if (String(address.shard) !== shard) throw refuse(subject);
   return address;

@@ -8,6 +8,7 @@ import {
   UnsupportedServerError,
 } from "../event/mod.ts";
 import { ignoreLateErrors } from "./_late_errors.ts";
+import { mayAnswer } from "./answer.ts";
 import { assertServer, type Connection } from "./connection.ts";
 
 /**
@@ -56,6 +57,7 @@ export async function connect(
   const { transport = "node", ...given } = options;
   const where = describe(options.servers);
   checkServers(options.servers);
+  checkInbox(options.inboxPrefix);
   const open = transport === "node" ? openOverNode : await loadDenoTransport();
   let nc: Connection;
   try {
@@ -132,6 +134,16 @@ function checkServers(servers: unknown): void {
       );
     }
   }
+}
+
+// No answer is sent there; see answer.ts.
+function checkInbox(prefix: string | undefined): void {
+  if (prefix === undefined || mayAnswer(`${prefix}.`)) return;
+  throw new InvalidArgumentError(
+    `Cannot connect with an inboxPrefix that is "aether", or begins with "aether." or "$": got ${
+      JSON.stringify(prefix)
+    }`,
+  );
 }
 
 const SERVER =

@@ -68,6 +68,7 @@ export class JetStreamApi {
     const { signal } = deadline;
     const answer = parse(
       await this.link.request(subject, body, { headers, timeout, signal }),
+      subject,
     );
     const error = apiErrorOf(answer);
     if (error !== undefined) return { ok: false, error };
@@ -161,7 +162,7 @@ export class JetStreamApi {
           this.link.requestMany(subject, body, { timeout, signal }, (msg) => {
             const received = new Received(msg);
             const { headers } = received;
-            if (headers.status === 0) {
+            if (headers.status === 0 || headers.isStored) {
               const message = new DirectMessage(received);
               if (message.previous === previous) {
                 previous = message.sequence;
@@ -318,6 +319,7 @@ export class JetStreamApi {
       const { signal } = deadline;
       const answer = parse(
         await this.link.request(subject, body, { timeout, signal }),
+        subject,
       );
       const error = apiErrorOf(answer);
       if (error === undefined) return answer;
@@ -366,7 +368,9 @@ export class JetStreamApi {
     );
     const received = new Received(msg);
     const { headers } = received;
-    if (headers.status === 0) return new DirectMessage(received);
+    if (headers.status === 0 || headers.isStored) {
+      return new DirectMessage(received);
+    }
     if (headers.status === 404) return undefined;
     throw directRefusal(subject, headers);
   }
@@ -443,8 +447,20 @@ function directRefusal(subject: string, headers: RawHeaders): ApiRefusal {
   });
 }
 
-function parse(msg: Msg): Record<string, unknown> {
-  return JSON.parse(utf8.decode(msg.data)) as Record<string, unknown>;
+// What is no answer of the server's is as good as none: reads are made again, and
+// what became of a write is looked up.
+function parse(msg: Msg, subject: string): Record<string, unknown> {
+  let answer: unknown;
+  let cause: unknown;
+  try {
+    answer = JSON.parse(utf8.decode(msg.data));
+  } catch (error) {
+    cause = error;
+  }
+  if (typeof answer === "object" && answer !== null) {
+    return answer as Record<string, unknown>;
+  }
+  throw new Fault("timeout", subject, true, { cause });
 }
 
 // 10008: no leader for the stream, or for the account's metadata, just now.

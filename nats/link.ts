@@ -15,6 +15,7 @@ import { type CancelTimer, type Clock, systemClock } from "../event/mod.ts";
 import type { Connection } from "./connection.ts";
 import { Fault } from "./fault.ts";
 import { encodeHeaders, type HeaderRecord } from "./headers.ts";
+import { RawHeaders } from "./message.ts";
 
 /** How a request is to be made. */
 export interface RequestOptions {
@@ -202,7 +203,7 @@ export class Link implements AsyncDisposable {
     const token = msg.subject.slice(this.#inbox.length + 1);
     const pending = this.#pending.get(token);
     if (pending === undefined) return; // given up already
-    if (msg.data.length === 0 && msg.headers?.code === 503) {
+    if (msg.data.length === 0 && isNoResponders(RawHeaders.of(msg))) {
       this.#fail(pending, new Fault("no_responders", pending.subject, false));
       return;
     }
@@ -388,6 +389,11 @@ export class Link implements AsyncDisposable {
 }
 
 const SWEEP = 25;
+
+// What lies in a stream may look like it.
+function isNoResponders(headers: RawHeaders): boolean {
+  return headers.status === 503 && !headers.isStored;
+}
 
 function publishFault(cause: unknown, subject: string): unknown {
   const name = (cause as Error).name;

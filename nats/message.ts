@@ -23,7 +23,12 @@ export class RawHeaders {
 
   /** The slow way, by the client's own reading, for a client that keeps them elsewhere. */
   static fromClient(msg: Msg): RawHeaders {
-    const headers = msg.headers;
+    let headers: Msg["headers"];
+    try {
+      headers = msg.headers;
+    } catch {
+      // The client refuses names that are none; the server lets them pass.
+    }
     if (headers === undefined) return NONE;
     let text = headers.code > 0
       ? `${MAGIC} ${headers.code} ${headers.description}`
@@ -57,14 +62,20 @@ export class RawHeaders {
       at >= 0;
       at = text.indexOf(BLOCK, at + 1)
     ) block = at;
-    return block < 0
-      ? ""
-      : this.#valueAt(text.indexOf(`\r\n${name}:`, block), name);
+    if (block < 0) return "";
+    // It begins a line, unless the writer's last one had no end.
+    if (name === "Nats-Stream") return valueOf(text, block + BLOCK.length);
+    return this.#valueAt(text.indexOf(`\r\n${name}:`, block), name);
+  }
+
+  /** Whether it lies in a stream, whatever its writer has made of its headers. */
+  get isStored(): boolean {
+    return this.added("Nats-Stream") !== "";
   }
 
   /** The status, such as 404; 0 for an ordinary message. */
   get status(): number {
-    if (this.text.charCodeAt(MAGIC.length) !== 0x20) return 0;
+    if (!this.text.startsWith(`${MAGIC} `)) return 0;
     const code = this.text.slice(MAGIC.length + 1, MAGIC.length + 4);
     return /^\d{3}$/.test(code) ? Number(code) : 0;
   }
@@ -75,10 +86,13 @@ export class RawHeaders {
   }
 
   #valueAt(at: number, name: string): string {
-    if (at < 0) return "";
-    const start = at + name.length + 3;
-    return this.text.slice(start, this.text.indexOf("\r\n", start)).trim();
+    return at < 0 ? "" : valueOf(this.text, at + name.length + 3);
   }
+}
+
+function valueOf(text: string, start: number): string {
+  const end = text.indexOf("\r\n", start);
+  return text.slice(start, end < 0 ? undefined : end).trim();
 }
 
 /** A received message; each part of it is read when it is asked for, and once. */
@@ -147,9 +161,7 @@ export class Received {
     const head = isSplit
       ? whole.slice(0, size)
       : utf8.decode(_rdata.subarray(0, size));
-    this.#headers = head.startsWith(MAGIC)
-      ? new RawHeaders(head)
-      : RawHeaders.fromClient(this.msg);
+    this.#headers = new RawHeaders(head);
     // Broken UTF-8 decodes to U+FFFD; so may what is not broken, and is asked again.
     if (isSplit && !whole.includes("\ufffd")) this.#text = whole.slice(size);
   }
@@ -165,8 +177,8 @@ const MAGIC = "NATS/1.0";
 const END = "\r\n\r\n";
 const NONE = new RawHeaders(`${MAGIC}${END}`);
 const utf8 = new TextDecoder();
-/** Begins what the server adds. */
-const BLOCK = "\r\nNats-Stream:";
+/** Begins what the server adds. No value behind it has a space, so it is the last one. */
+const BLOCK = "Nats-Stream: ";
 
 /**
  * The whole header block of a commit as the store writes it, perhaps with what the

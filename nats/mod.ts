@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from "./answer.ts";
 export * from "./connect.ts";
 export * from "./connection.ts";
 export * from "./deadline.ts";

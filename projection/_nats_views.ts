@@ -7,6 +7,7 @@
 import {
   type Clock,
   CommitHeader,
+  CorruptLogError,
   decodeToken,
   encodeToken,
   MisconfiguredError,
@@ -28,6 +29,7 @@ import type { CallOptions } from "./types.ts";
 import {
   checkTimeout,
   type Content,
+  decodeContent,
   type Kept,
   OF,
   STATE,
@@ -79,7 +81,10 @@ export class NatsViews implements ViewStore {
       const subject = this.#subject(view, item);
       const found = await this.#api.last(this.#stream, subject, deadline);
       if (found === undefined) return undefined;
-      return { ...parsed(found.data), revision: found.sequence };
+      return {
+        ...decodeContent(found.data, subject),
+        revision: found.sequence,
+      };
     });
   }
 
@@ -126,9 +131,9 @@ export class NatsViews implements ViewStore {
               // What was replaced while it was being listed comes again.
               if (!item.startsWith(OF) || seen.has(item)) return;
               seen.add(item);
-              const { value } = parsed(data);
+              const { value } = decodeContent(data, subject);
               if (value === undefined) return;
-              page.push({ key: decodeToken(item.slice(OF.length)), value });
+              page.push({ key: keyOf(item, subject), value });
             },
           ),
       );
@@ -149,7 +154,8 @@ export class NatsViews implements ViewStore {
           deadline,
         );
         if (found === undefined) return versions.sort((a, b) => a - b);
-        versions.push(Number(found.subject.split(".").at(-2)!.slice(1)));
+        const version = Number(found.subject.split(".").at(-2)!.slice(1));
+        if (Number.isSafeInteger(version)) versions.push(version);
         from = found.sequence + 1;
       }
     });
@@ -265,10 +271,16 @@ function checkStream(name: string, config: Record<string, unknown>): void {
   );
 }
 
-function parsed(data: Uint8Array): Content {
-  return JSON.parse(utf8.decode(data)) as Content;
+function keyOf(item: string, subject: string): string {
+  try {
+    return decodeToken(item.slice(OF.length));
+  } catch (cause) {
+    throw new CorruptLogError(
+      `Cannot read ${subject} as its last token is no key that a projection stores under`,
+      { cause, details: { subject } },
+    );
+  }
 }
 
-const utf8 = new TextDecoder();
 /** Documents of one batch of a listing. */
 const PAGE = 500;

@@ -4,7 +4,11 @@
  * swap. A document says up to which sequence of the log it has seen its events;
  * so an event that comes again changes nothing, whoever folds it.
  */
-import { InvalidArgumentError } from "../event/mod.ts";
+import {
+  CorruptLogError,
+  InvalidArgumentError,
+  parseJson,
+} from "../event/mod.ts";
 import type { CallOptions } from "./types.ts";
 
 /** Which projection, and which version of its handlers. */
@@ -33,6 +37,51 @@ export interface Content {
   /** The document; absent where there is none. */
   readonly value?: unknown;
 }
+
+/**
+ * Reads what was stored under an item.
+ *
+ * @param subject Where it was found, for the message.
+ * @throws {CorruptLogError} `corrupt_log`: nothing that a projection stores.
+ */
+export function decodeContent(data: Uint8Array, subject: string): Content {
+  let content: unknown;
+  try {
+    content = parseJson(strictUtf8.decode(data));
+  } catch (cause) {
+    throw notContent(subject, cause);
+  }
+  if (!isContent(content)) throw notContent(subject);
+  return content;
+}
+
+function isContent(value: unknown): value is Content {
+  if (typeof value !== "object" || value === null) return false;
+  const { after, sequence } = value as Record<string, unknown>;
+  return isCount(sequence) && (after === undefined || isMark(after));
+}
+
+function isMark(value: unknown): value is Mark {
+  const { actorId, commitId, id, sequence, version } = (value ?? {}) as Record<
+    string,
+    unknown
+  >;
+  return typeof id === "string" && typeof actorId === "string" &&
+    typeof commitId === "string" && isCount(sequence) && isCount(version);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function notContent(subject: string, cause?: unknown): CorruptLogError {
+  return new CorruptLogError(
+    `Cannot read ${subject} as it is nothing that a projection stores: raise the projection's version, or remove it`,
+    { ...(cause === undefined ? {} : { cause }), details: { subject } },
+  );
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** What is stored under an item. */
 export interface Kept extends Content {

@@ -97,15 +97,25 @@ export function decodeParked(
   headers: { get(name: string): string },
   data: Uint8Array,
 ): ParkedCommand {
-  const { at, attempts, because, code, failure, order } = parse(data);
+  const { at, attempts, because, code = "", failure, order } = parse(data);
+  if (
+    !isBecause(because) || typeof failure !== "string" ||
+    typeof code !== "string" || !Number.isSafeInteger(attempts) ||
+    !Number.isFinite(order) || typeof at !== "number" ||
+    !(Math.abs(at) <= LAST_DATE)
+  ) {
+    throw new InvalidArgumentError(
+      "Cannot take a parked command that does not say why, when and in which order it was parked",
+    );
+  }
   return {
     command: decodeDurable(address, headers, data),
-    because: because as ParkedBecause,
-    reason: String(failure ?? ""),
-    code: String(code ?? ""),
-    attempts: Number(attempts ?? 0),
-    at: new Date(Number(at)),
-    order: Number(order ?? 0),
+    because,
+    reason: failure,
+    code,
+    attempts: attempts as number,
+    at: new Date(at),
+    order: order as number,
   };
 }
 
@@ -166,8 +176,22 @@ function readTimer(text: string): TimerRef | undefined {
 }
 
 function parse(data: Uint8Array): Record<string, unknown> {
-  const body = parseJson(strictUtf8.decode(data)) as Record<string, unknown>;
-  return body ?? {};
+  let body: unknown;
+  try {
+    body = parseJson(strictUtf8.decode(data));
+  } catch (cause) {
+    throw new InvalidArgumentError(
+      `Cannot take what is no JSON that may be stored: ${
+        (cause as Error).message
+      }`,
+      { cause },
+    );
+  }
+  return (body ?? {}) as Record<string, unknown>;
+}
+
+function isBecause(value: unknown): value is ParkedBecause {
+  return value === "failed" || value === "behind" || value === "rejected";
 }
 
 /** Finds the actor that a subject's last tokens name, `skip` tokens from its end. */
@@ -179,6 +203,8 @@ export function addressBehind(subject: string, skip: number): ActorAddress {
   return parseActorId(type === "_" ? name : `${type}-${name}`);
 }
 
+/** Milliseconds from 1970 to the last moment a Date can say. */
+const LAST_DATE = 8.64e15;
 /** Characters of a failure that are kept. */
 const MOST_REASON = 2_000;
 const utf8 = new TextEncoder();

@@ -3,14 +3,10 @@
  * message: the stream's own subject listing was seen to hold appends up for a
  * quarter of a second at 400,000 subjects.
  */
-import {
-  addressOfTokens,
-  CommitHeader,
-  parseTrail,
-  ulid,
-} from "../event/mod.ts";
+import { CommitHeader, parseTrail, ulid } from "../event/mod.ts";
 import { type Deadline, Fault, isFault, RawHeaders } from "../nats/mod.ts";
 import type { Context } from "./_context.ts";
+import { actorOf } from "./_pages.ts";
 
 /** The ids of all actors, or those of one type, by their last activity. */
 export async function* listActors(
@@ -26,6 +22,8 @@ export async function* listActors(
     0;
   // A consumer may sit on a replica that is behind, or go with its server: then
   // another one goes on. Both show actors again whose last commit is a newer one.
+  // (Such an actor stands where the replica had it. Only what fits into one page is
+  // held back and asked for again, so that its order is that of the last commits.)
   const told: number[] = [];
   let position = 0;
   for (let rounds = 0; position < target;) {
@@ -36,12 +34,16 @@ export async function* listActors(
       for (let more = true; more;) {
         const page = await pull(context, name, deadline());
         more = page.length === PAGE;
+        const last = page.at(-1)?.sequence ?? 0;
+        if (position === 0 && !more && last < target) break;
         for (const listed of page) {
           if (listed.sequence <= position) continue;
           position = listed.sequence;
           const again = listed.trail.some((sequence) => holds(told, sequence));
           told.push(position);
-          if (!again) yield [idOf(listed.subject)];
+          if (again) continue;
+          const id = actorOf(listed.subject);
+          if (id !== undefined) yield [id];
         }
       }
       if (position < target) context.stats.staleReads++;
@@ -78,11 +80,6 @@ function holds(rising: readonly number[], wanted: number): boolean {
     else high = middle;
   }
   return rising[low] === wanted;
-}
-
-function idOf(subject: string): string {
-  const [typeToken, keyToken] = subject.split(".").slice(-2);
-  return addressOfTokens(typeToken!, keyToken!).id;
 }
 
 async function createLister(

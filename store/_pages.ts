@@ -48,10 +48,19 @@ export async function* actorPages(
     const commits: ActorCommit[] = [];
     for (const { commit, subject } of page) {
       if (commit === undefined) continue;
-      const { address } = parseEventSubject(subject);
-      commits.push({ ...commit, actorId: address.id });
+      const actorId = actorOf(subject);
+      if (actorId !== undefined) commits.push({ ...commit, actorId });
     }
     yield commits;
+  }
+}
+
+/** Whose log a subject is; undefined where it is nobody's. */
+export function actorOf(subject: string): string | undefined {
+  try {
+    return parseEventSubject(subject).address.id;
+  } catch {
+    return undefined;
   }
 }
 

@@ -43,9 +43,9 @@ export function decodeSnapshot(
   address: ActorAddress,
   body: Uint8Array,
 ): PlacedSnapshot | undefined {
-  let json: Record<string, unknown>;
+  let json: Record<string, unknown> | null;
   try {
-    json = parseJson(strictUtf8.decode(body)) as Record<string, unknown>;
+    json = parseJson(strictUtf8.decode(body)) as Record<string, unknown> | null;
   } catch {
     return undefined;
   }
@@ -57,28 +57,57 @@ export function decodeSnapshot(
     sequence,
     state,
     timers,
+    timestamp: time,
     version,
   } = json ?? {};
-  const timestamp = new Date(json?.["timestamp"] as string);
+  const timestamp = new Date(typeof time === "string" ? time : NaN);
   if (
     actorId !== address.id || typeof commitId !== "string" ||
-    state === undefined || !Number.isSafeInteger(version) ||
-    !Number.isSafeInteger(sequence) || !Number.isSafeInteger(schema) ||
-    Number.isNaN(timestamp.getTime())
+    state === undefined || !isCount(version) ||
+    !isCount(sequence) || !Number.isSafeInteger(schema) ||
+    Number.isNaN(timestamp.getTime()) ||
+    !(commands === undefined || areCommands(commands)) ||
+    !(timers === undefined || areTimers(timers))
   ) return undefined;
   return {
     actorId: address.id,
-    version: version as number,
+    version,
     state,
     timestamp,
     schema: schema as number,
-    sequence: sequence as number,
+    sequence,
     commitId,
-    ...(Array.isArray(commands)
-      ? { commands: commands as RememberedCommand[] }
-      : {}),
-    ...(Array.isArray(timers) ? { timers: timers as Timer[] } : {}),
+    ...(commands === undefined ? {} : { commands }),
+    ...(timers === undefined ? {} : { timers }),
   };
+}
+
+function areCommands(value: unknown): value is RememberedCommand[] {
+  return Array.isArray(value) && value.every((command) => {
+    const { at, events, id, rejected, version } = command ?? {};
+    return typeof id === "string" && isCount(events) && isCount(version) &&
+      Number.isFinite(at) && (rejected === undefined || isRejection(rejected));
+  });
+}
+
+function isRejection(value: unknown): boolean {
+  const { details = {}, message, reason } = (value ?? {}) as Partial<
+    NonNullable<RememberedCommand["rejected"]>
+  >;
+  return typeof reason === "string" && typeof message === "string" &&
+    typeof details === "object";
+}
+
+function areTimers(value: unknown): value is Timer[] {
+  return Array.isArray(value) && value.every((timer) => {
+    const { at, command, id, name } = timer ?? {};
+    return typeof name === "string" && typeof id === "string" &&
+      typeof command === "string" && Number.isSafeInteger(at);
+  });
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 const utf8 = new TextEncoder();

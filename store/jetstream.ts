@@ -113,6 +113,8 @@ export class JetStreamEventStore
   implements EventStore, SnapshotStore, EffectStore {
   /** As {@link EffectStore.inbox}; it is closed with the store. */
   readonly inbox: Inbox;
+  /** As {@link EffectStore.origin}. */
+  readonly origin: string;
   readonly #context: Context;
   readonly #links: readonly Link[];
   #running = 0;
@@ -124,10 +126,12 @@ export class JetStreamEventStore
     context: Context,
     links: readonly Link[],
     inbox: Inbox,
+    origin: string,
   ) {
     this.#context = context;
     this.#links = links;
     this.inbox = inbox;
+    this.origin = origin;
   }
 
   /**
@@ -166,8 +170,9 @@ export class JetStreamEventStore
       : [link, new Link(bulk, { clock })];
     const api = new JetStreamApi(link, apiPrefix);
     let created: unknown;
+    let inboxCreated: unknown;
     try {
-      ({ created } = await provisionNamespace(
+      ({ created, inboxCreated } = await provisionNamespace(
         api,
         namespace,
         options,
@@ -203,6 +208,7 @@ export class JetStreamEventStore
       },
       links,
       new JetStreamInbox({ api, subjects, stream: inbox, clock }),
+      `${created} ${inboxCreated}`,
     );
   }
 

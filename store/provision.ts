@@ -35,7 +35,8 @@ export interface ProvisionOptions {
  * Creates the streams of a namespace where they are missing and checks them.
  * Idempotent; two at once are harmless.
  *
- * @returns When the event stream was made, which tells one life of it from another.
+ * @returns When the event stream was made, and the inbox, which tells one life of
+ * them from another.
  * @throws {MisconfiguredError} `misconfigured`: naming stream, field and value.
  * @throws {PermissionDeniedError} `permission_denied`: a stream is missing and
  * this user may not create it.
@@ -48,7 +49,7 @@ export async function provisionNamespace(
   namespace: string,
   options: ProvisionOptions,
   deadline: Deadline,
-): Promise<{ readonly created: unknown }> {
+): Promise<{ readonly created: unknown; readonly inboxCreated: unknown }> {
   const replicas = options.replicas ?? 1;
   const action = `Cannot open namespace "${namespace}"`;
   const open = (wanted: Wanted) =>
@@ -56,8 +57,8 @@ export async function provisionNamespace(
   try {
     const { created } = await open(eventStream(namespace, replicas));
     await open(snapshotStream(namespace, replicas));
-    await open(inboxStream(namespace, replicas));
-    return { created };
+    const inbox = await open(inboxStream(namespace, replicas));
+    return { created, inboxCreated: inbox["created"] };
   } catch (error) {
     throw refusalToError(faultToError(error, action), action);
   }

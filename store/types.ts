@@ -290,6 +290,11 @@ export interface CommitsOptions extends CallOptions {
 export interface EffectStore {
   /** Durable commands, timers, and what was parked. */
   readonly inbox: Inbox;
+  /**
+   * Names the lives of the log and of the inbox: another one where either was made
+   * anew, or restored from a backup. Absent where neither can be.
+   */
+  readonly origin?: string;
   /** Sequence of the namespace's last commit, read from the leader; 0 for none. */
   lastSequence(options?: CallOptions): Promise<number>;
   /** Sends a notice on the bus, best effort; it is stored nowhere. */

@@ -1,7 +1,7 @@
 /**
  * `deno task test`: static checks, then the whole suite under Deno (with the
- * examples in the documentation) and the same files under Bun, side by side, each
- * against a nats-server of its own started for the run. What is missing
+ * examples in the documentation) and the same files under Bun, two processes side
+ * by side, each against a nats-server of its own started for it. What is missing
  * (nats-server, Bun, node_modules) is fetched first. The last line is `N passed, N
  * failed`.
  *
@@ -39,8 +39,16 @@ const BUN_TEST_TIMEOUT = 2 * MINUTE;
 const RUNTIME_TIMEOUT = 20 * MINUTE;
 const NIGHTLY_TIMEOUT = 120 * MINUTE;
 
-/** One runtime, and how its tests are run. */
-interface Runtime {
+/** Most tests wait most of the time: two processes take little longer than one. */
+const SIDE_BY_SIDE = 2;
+/** Deno takes longer than Bun: its files are shared out in so many pieces, … */
+const DENO_PIECES = 6;
+/** … but in none with fewer files than this. */
+const PIECE_FILES = 20;
+
+/** Tests that one process runs. */
+interface Piece {
+  /** Such as `deno 2`. */
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
@@ -87,56 +95,56 @@ async function main(): Promise<boolean> {
 
   let total = NO_TESTS;
   let passed = clean;
-  const runtimes = [
-    ...(values["bun-only"] ? [] : [denoRuntime([...tests, ...documented])]),
-    ...(bun === undefined ? [] : [bunRuntime(bun, tests)]),
+  const pieces = [
+    ...(bun === undefined ? [] : [bunTests(bun, tests)]),
+    ...(values["bun-only"] ? [] : denoTests([...tests, ...documented])),
   ];
-  // Most tests wait most of the time: two runtimes take little longer than one.
-  const all = await Promise.all(
-    runtimes.map((runtime) => runTests(runtime, env)),
-  );
-  for (const counts of all) {
-    total = addCounts(total, counts);
-    passed &&= counts.failed === 0 && counts.passed > 0;
-  }
+  const work = pieces.values();
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, async () => {
+    for (const piece of work) {
+      const counts = await runTests(piece, env);
+      total = addCounts(total, counts);
+      passed &&= counts.failed === 0 && counts.passed > 0;
+    }
+  }));
   if (!clean) console.log("The static checks above FAILED.");
   console.log(`${total.passed} passed, ${total.failed} failed`);
   return passed;
 }
 
-async function runTests(runtime: Runtime, given: Env): Promise<Counts> {
+async function runTests(piece: Piece, given: Env): Promise<Counts> {
   await using nats = await startNatsServer();
   const env: Env = { ...given, AETHER_TEST_SHARED_URL: nats.url };
   const started = performance.now();
   const tell = (text: string) => {
     for (const line of text.split("\n")) {
-      console.log(`${runtime.name.padEnd(4)} | ${line}`);
+      console.log(`${piece.name.padEnd(6)} | ${line}`);
     }
   };
   const timeout = env.AETHER_NIGHTLY === "1"
     ? NIGHTLY_TIMEOUT
     : RUNTIME_TIMEOUT;
-  const result = await run(runtime.program, runtime.args, {
+  const result = await run(piece.program, piece.args, {
     env,
     timeout,
     onOutput: byLine((line) => {
-      if (runtime.shows(line)) tell(line);
+      if (piece.shows(line)) tell(line);
     }),
   });
-  writeFileSync(join(REPORTS, `${runtime.name}.log`), result.output);
-  const report = reportOf(runtime.name);
+  writeFileSync(join(REPORTS, `${fileNameOf(piece.name)}.log`), result.output);
+  const report = reportOf(piece.name);
   const junit = existsSync(report) ? readFileSync(report, "utf8") : "";
   const counts = countTests(junit, result.output, result.code);
   if (result.timedOut) {
     tell(`Ended after ${timeout / MINUTE} minutes. The end of the output:`);
     tell(result.output.split("\n").slice(-40).join("\n"));
   } else if (result.code !== 0) {
-    tell(runtime.failures(result.output).trimEnd());
+    tell(piece.failures(result.output).trimEnd());
   }
   const took = ((performance.now() - started) / 1000).toFixed(1);
   const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;
   console.log(
-    `== ${runtime.name}: ${counts.passed} passed, ${counts.failed} failed${skipped} (${took} s)`,
+    `== ${piece.name}: ${counts.passed} passed, ${counts.failed} failed${skipped} (${took} s)`,
   );
   if (counts.passed + counts.failed === 0) {
     console.log("No test was run, which is a failure.");
@@ -144,11 +152,25 @@ async function runTests(runtime: Runtime, given: Env): Promise<Counts> {
   return counts;
 }
 
-function denoRuntime(files: readonly string[]): Runtime {
+/** All of Deno's tests, every one in one of the pieces. */
+function denoTests(files: readonly string[]): Piece[] {
+  const most = Math.min(DENO_PIECES, Math.floor(files.length / PIECE_FILES));
+  const pieces: string[][] = Array.from(
+    { length: Math.max(1, most) },
+    () => [],
+  );
+  // Neighbours last alike: long ones are spread.
+  for (const [i, file] of files.entries()) {
+    pieces[i % pieces.length]!.push(file);
+  }
+  return pieces.map((piece, i) => denoTestsIn(`deno ${i + 1}`, piece));
+}
+
+function denoTestsIn(name: string, files: readonly string[]): Piece {
   return {
-    name: "deno",
+    name,
     program: process.execPath,
-    args: ["test", "-A", "--doc", `--junit-path=${reportOf("deno")}`, ...files],
+    args: ["test", "-A", "--doc", `--junit-path=${reportOf(name)}`, ...files],
     shows: (line) => /^running [1-9]\d* tests? from [^#$]*$/.test(line),
     failures: (output) => {
       const errors = output.indexOf("\n ERRORS ");
@@ -157,7 +179,7 @@ function denoRuntime(files: readonly string[]): Runtime {
   };
 }
 
-function bunRuntime(program: string, files: readonly string[]): Runtime {
+function bunTests(program: string, files: readonly string[]): Piece {
   const report = ["--reporter=junit", `--reporter-outfile=${reportOf("bun")}`];
   const paths = files.map((file) => `./${file}`);
   return {
@@ -197,8 +219,12 @@ function filesBelow(folder: string, ending: string): string[] {
     .map((name) => join(folder, name).replaceAll("\\", "/")).sort();
 }
 
-function reportOf(runtime: string): string {
-  return join(REPORTS, `${runtime}.xml`);
+function reportOf(piece: string): string {
+  return join(REPORTS, `${fileNameOf(piece)}.xml`);
+}
+
+function fileNameOf(piece: string): string {
+  return piece.replace(" ", "_");
 }
 
 function byLine(take: (line: string) => void): (text: string) => void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type BusEvent, type Gap, isGap, NatsEventBus } from "../../bus/mod.ts";
-import { type Clock, systemClock, ulid } from "../../event/mod.ts";
+import { type Clock, streamNames, systemClock, ulid } from "../../event/mod.ts";
 import {
   connect,
   type Connection,
@@ -343,5 +343,41 @@ describe("NatsEventBus", () => {
     await bus.close();
     await store.close();
     await destroyAll(nc, namespace);
+  });
+
+  it("does not go on in a log that lacks what it had got to", async () => {
+    const namespace = uniqueNamespace("restored");
+    const open = () => JetStreamEventStore.open(nc, { namespace });
+    const append = async (store: JetStreamEventStore, type: string) => {
+      await store.append(`${type}-1`, [{ eventType: "Written" }]);
+    };
+    const store = await open();
+    const bus = new NatsEventBus(nc);
+    const options = { durable: "d", actorType: "order", lease: 1_000 };
+    for (let i = 0; i < 3; i++) await append(store, "order");
+    {
+      await using before = bus.subscribe(namespace, options);
+      let count = 0;
+      for await (const _ of before) if (++count === 3) break;
+      await before.acknowledge();
+    }
+    await store.close();
+    const { events } = streamNames(namespace);
+    await nc.request(`$JS.API.STREAM.DELETE.${events}`);
+    // It ends before the place; then there is another commit, of another actor.
+    const shorter = await open();
+    await append(shorter, "order");
+    await assert.rejects(read(), { code: "corrupt_log" });
+    for (let i = 0; i < 3; i++) await append(shorter, "cart");
+    await append(shorter, "order");
+    await assert.rejects(read(), { code: "corrupt_log" });
+    await bus.close();
+    await shorter.close();
+    await destroyAll(nc, namespace);
+
+    async function read() {
+      await using again = bus.subscribe(namespace, options);
+      for await (const _ of again) break;
+    }
   });
 });

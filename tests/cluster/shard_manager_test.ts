@@ -65,7 +65,7 @@ describe("ShardManager", () => {
     const revision = await election.write(KEY, mapOf("b", 2).toJSON());
     await eventually(() => shards.map(FAMILY).revision === revision);
     assert.equal(shards.owner(FAMILY, 255)?.generation, 2);
-    await election.write("ctl.nodes", [{ node: "a" }]);
+    await election.write("ctl.nodes", [{ node: "a", run: "run-of-a" }]);
     await eventually(() => shards.nodes.length === 1);
     assert.deepEqual(changes.map(({ kind }) => kind), [
       "shards",
@@ -128,8 +128,8 @@ describe("ShardManager", () => {
     shards.wrote(KEY, mapOf("old", 8).toJSON(), 8);
     shards.wrote(KEY, mapOf("same", 9).toJSON(), 9);
     assert.equal(shards.owner(FAMILY, 0)?.node, "new");
-    shards.wrote("ctl.nodes", [{ node: "b" }], 12);
-    shards.wrote("ctl.nodes", [{ node: "a" }], 11);
+    shards.wrote("ctl.nodes", [{ node: "b", run: "run-of-b" }], 12);
+    shards.wrote("ctl.nodes", [{ node: "a", run: "run-of-a" }], 11);
     assert.equal(shards.nodes[0]!.node, "b");
   });
 });

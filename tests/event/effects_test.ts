@@ -16,7 +16,7 @@ import {
   ulid,
   ulidTime,
 } from "../../event/mod.ts";
-import { actorId, json, text } from "./_arbitraries.ts";
+import { actorId, attribute, json, text } from "./_arbitraries.ts";
 import { holds, LONG } from "./_property.ts";
 
 const name = text.filter((found) => {
@@ -28,8 +28,8 @@ const name = text.filter((found) => {
 });
 const word = text.map((found) => found || "x");
 const origin = fc.record({
-  correlationId: text,
-  causationId: text,
+  correlationId: attribute,
+  causationId: attribute,
 }, { requiredKeys: [] });
 const id = fc.stringMatching(/^[A-Z0-9]{1,26}$/);
 
@@ -94,6 +94,34 @@ describe("formatEffects() and parseEffects()", () => {
       for (const one of effects) bytes += effectBytes(one);
       assert.equal(written.length, bytes);
     }, 300);
+  });
+
+  it("take nothing that stands beside an effect for a part of it", () => {
+    const send = '{"send":"account-bob","command":"x"';
+    const bare: Effect[] = [
+      { kind: "send", to: "account-bob", command: "x" },
+    ];
+    for (const beside of ['"kind":"odd"', '"kind":"cancel"', '"to":"x-y"']) {
+      assert.deepEqual(parseEffects(`[${send},${beside}}]`), bare);
+    }
+    for (
+      const broken of [
+        '"correlationId":5',
+        '"causationId":{}',
+        '"traceparent":"\\u0000"',
+        '"onRejected":""',
+      ]
+    ) {
+      assert.throws(
+        () => parseEffects(`[${send},${broken}}]`),
+        CorruptLogError,
+      );
+    }
+    const at = 8.64e15 + 1;
+    assert.throws(
+      () => parseEffects(`[{"schedule":"t","at":${at},"command":"x"}]`),
+      CorruptLogError,
+    );
   });
 
   it("refuse what could not be carried out", () => {

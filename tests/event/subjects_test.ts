@@ -73,6 +73,11 @@ describe("subjectsOf()", () => {
       subjects.eventsOfShard(7, "order"),
       "aether.ev.prod.eu.7.order.*",
     );
+    assert.equal(subjects.eventsOfShard(), "aether.ev.prod.eu.*.*.*");
+    assert.equal(
+      subjects.eventsOfShard(undefined, "order"),
+      "aether.ev.prod.eu.*.order.*",
+    );
     assert.equal(subjects.parkedOf(), "aether.park.prod.eu.*.*.*.*");
     assert.equal(
       subjects.dueMapping,

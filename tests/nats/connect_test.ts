@@ -24,6 +24,16 @@ describe("connect()", () => {
     }
   });
 
+  it("refuses an inbox where no answer would be sent", async () => {
+    for (const inboxPrefix of ["aether.inbox", "aether", "$JS.x", "$KV"]) {
+      await assert.rejects(
+        connect({ servers: "nats://127.0.0.1:4222", inboxPrefix }),
+        { code: "invalid_argument" },
+        inboxPrefix,
+      );
+    }
+  });
+
   it("refuses credentials in an address, without showing them", async () => {
     const servers = "nats://ada:secret@127.0.0.1:4222";
     await assert.rejects(connect({ servers }), (error) => {

@@ -85,6 +85,27 @@ describe("RawHeaders", () => {
     assert.equal(headers.get("a"), "");
   });
 
+  it("believes the server where a writer's last line has no end", () => {
+    const forged = "NATS/1.0\r\nNats-Stream: FORGED\r\nNats-Sequence: 99\r\n";
+    for (
+      const block of [`${forged}xx`, "xx", "", "NATS/1.0", "NATS/1.0\r\nA: b"]
+    ) {
+      // The server takes two bytes from the end, whatever they are, and goes on.
+      const headers = new RawHeaders(`${block.slice(0, -2)}${added(7)}\r\n`);
+      assert.equal(headers.added("Nats-Stream"), "AETHER=EV=n", block);
+      assert.equal(headers.added("Nats-Sequence"), "7", block);
+      assert.ok(headers.isStored);
+      assert.equal(headers.status, 0);
+    }
+  });
+
+  it("knows what lies in a stream from what only looks like a status", () => {
+    const stored = new RawHeaders(`NATS/1.0 503\r\n${added(7)}\r\n`);
+    assert.deepEqual([stored.status, stored.isStored], [503, true]);
+    const said = new RawHeaders("NATS/1.0 503\r\nNats-Subject: a.b\r\n\r\n");
+    assert.deepEqual([said.status, said.isStored], [503, false]);
+  });
+
   it("reads a status", () => {
     assert.equal(
       new RawHeaders("NATS/1.0 404 Message Not Found\r\n\r\n").status,
@@ -142,6 +163,20 @@ describe("Received", () => {
 
   it("gives text for what is not ASCII too", () => {
     assert.equal(message(`${WRITTEN}\r\n`, "für 😀").text, "für 😀");
+  });
+
+  it("reads no headers where the client refuses to", () => {
+    const msg = {
+      subject: "s",
+      data: new Uint8Array(0),
+      get headers(): never {
+        throw new Error("' ' is not a valid character in a header name");
+      },
+    };
+    const received = new Received(
+      msg as unknown as ConstructorParameters<typeof Received>[0],
+    );
+    assert.equal(received.headers.get("Aether-Commit"), "");
   });
 
   it("reads a client's message that keeps its bytes elsewhere", () => {

@@ -9,6 +9,11 @@ export { testServer, uniqueNamespace } from "./test_server.ts";
 export { startTcpProxy, type TcpProxy } from "./tcp_proxy.ts";
 export { serveStale } from "./stale_reads.ts";
 export type { Choose, ProxyHold, ProxyRule, Rewrite } from "./proxy_rule.ts";
+export {
+  backUpStream,
+  restoreStream,
+  type StreamBackup,
+} from "./stream_backup.ts";
 export { startNatsServer } from "../../tools/nats_server.ts";
 export type {
   NatsServerOptions,
