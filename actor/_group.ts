@@ -136,7 +136,8 @@ export class Group {
       const { error, events } = this.#outcomes[i]!;
       version += events.length;
       if (error !== undefined) job.fail(error);
-      else job.succeed(answerOf(stored, version, from, events.length));
+      else if (events.length === 0) job.succeed({ version, events: [] });
+      else job.succeed(new StoredAnswer(stored, version, from, events.length));
       from += events.length;
     }
   }
@@ -168,18 +169,33 @@ function headersOf({ effects = NONE, record }: Outcome): number {
   return bytes;
 }
 
-// The store decodes the events only if a caller looks at them.
-function answerOf(
-  stored: AppendResult,
-  version: number,
-  from: number,
-  count: number,
-): CommandAnswer {
-  let own: readonly StoredEvent[] | undefined;
-  return {
-    version,
-    get events() {
-      return own ??= count === 0 ? [] : stored.events.slice(from, from + count);
+// The store decodes the events only if a caller looks at them. All answers share
+// one getter: with one of its own, each would be of a shape of its own, which
+// costs more than the rest of the answer and keeps what it refers to alive.
+class StoredAnswer implements CommandAnswer {
+  declare readonly events: readonly StoredEvent[];
+  readonly #stored: AppendResult;
+  readonly #from: number;
+  readonly #count: number;
+  #own: readonly StoredEvent[] | undefined;
+
+  constructor(
+    stored: AppendResult,
+    readonly version: number,
+    from: number,
+    count: number,
+  ) {
+    this.#stored = stored;
+    this.#from = from;
+    this.#count = count;
+    Object.defineProperty(this, "events", StoredAnswer.#EVENTS);
+  }
+
+  static readonly #EVENTS = {
+    enumerable: true,
+    get(this: StoredAnswer): readonly StoredEvent[] {
+      const { events } = this.#stored;
+      return this.#own ??= events.slice(this.#from, this.#from + this.#count);
     },
   };
 }

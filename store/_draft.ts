@@ -125,22 +125,19 @@ export class CommitDraft {
    * The events are decoded from what was sent, as every reader will see them,
    * and only if somebody looks at them.
    */
-  result(position: ActorPosition, sequence: number): AppendResult {
+  result(behind: ActorPosition, sequence: number): AppendResult {
     const { commitId } = this;
-    const copy = this.#copyBehind(position.version);
-    const version = position.version + copy.events.length;
-    const decode = () =>
-      this.#decode(copy).map((event) => ({ ...event, sequence, commitId }));
-    let events: readonly StoredEvent[] | undefined;
-    return {
+    const copy = this.#copyBehind(behind.version);
+    const version = behind.version + copy.events.length;
+    const position = positionBehind(behind, version, sequence, this.generation);
+    return new StoredCommitResult(
+      () =>
+        this.#decode(copy).map((event) => ({ ...event, sequence, commitId })),
       version,
-      get events() {
-        return events ??= decode();
-      },
       sequence,
       commitId,
-      position: positionBehind(position, version, sequence, this.generation),
-    };
+      position,
+    );
   }
 
   #copyBehind(base: number): Copy {
@@ -166,6 +163,32 @@ export class CommitDraft {
   #decode({ encoded }: Copy): readonly Event[] {
     return this.#context.codec.decode(encoded.contentType, encoded.body);
   }
+}
+
+// One getter for all results: with one of its own, each would be of a shape of its
+// own, which keeps what it refers to alive for long.
+class StoredCommitResult implements AppendResult {
+  declare readonly events: readonly StoredEvent[];
+  readonly #decode: () => readonly StoredEvent[];
+  #events: readonly StoredEvent[] | undefined;
+
+  constructor(
+    decode: () => readonly StoredEvent[],
+    readonly version: number,
+    readonly sequence: number,
+    readonly commitId: string,
+    readonly position: ActorPosition,
+  ) {
+    this.#decode = decode;
+    Object.defineProperty(this, "events", StoredCommitResult.#EVENTS);
+  }
+
+  static readonly #EVENTS = {
+    enumerable: true,
+    get(this: StoredCommitResult): readonly StoredEvent[] {
+      return this.#events ??= this.#decode();
+    },
+  };
 }
 
 function copyOfRecord(command: CommandRecord): CommandRecord {
