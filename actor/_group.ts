@@ -12,6 +12,7 @@ import {
   type Timer,
   timersBehind,
   ulid,
+  withLateEvents,
 } from "../event/mod.ts";
 import type { ActorPosition, AppendResult } from "../store/mod.ts";
 import type { Job } from "./_job.ts";
@@ -136,8 +137,7 @@ export class Group {
       const { error, events } = this.#outcomes[i]!;
       version += events.length;
       if (error !== undefined) job.fail(error);
-      else if (events.length === 0) job.succeed({ version, events: [] });
-      else job.succeed(new StoredAnswer(stored, version, from, events.length));
+      else job.succeed(answerOf(stored, version, from, events.length));
       from += events.length;
     }
   }
@@ -169,35 +169,17 @@ function headersOf({ effects = NONE, record }: Outcome): number {
   return bytes;
 }
 
-// The store decodes the events only if a caller looks at them. All answers share
-// one getter: with one of its own, each would be of a shape of its own, which
-// costs more than the rest of the answer and keeps what it refers to alive.
-class StoredAnswer implements CommandAnswer {
-  declare readonly events: readonly StoredEvent[];
-  readonly #stored: AppendResult;
-  readonly #from: number;
-  readonly #count: number;
-  #own: readonly StoredEvent[] | undefined;
-
-  constructor(
-    stored: AppendResult,
-    readonly version: number,
-    from: number,
-    count: number,
-  ) {
-    this.#stored = stored;
-    this.#from = from;
-    this.#count = count;
-    Object.defineProperty(this, "events", StoredAnswer.#EVENTS);
-  }
-
-  static readonly #EVENTS = {
-    enumerable: true,
-    get(this: StoredAnswer): readonly StoredEvent[] {
-      const { events } = this.#stored;
-      return this.#own ??= events.slice(this.#from, this.#from + this.#count);
-    },
-  };
+// The store decodes the events only if a caller looks at them.
+function answerOf(
+  stored: AppendResult,
+  version: number,
+  from: number,
+  count: number,
+): CommandAnswer {
+  return count === 0 ? { version, events: [] } : withLateEvents(
+    { version },
+    () => stored.events.slice(from, from + count),
+  );
 }
 
 function bytesOf({ data, metadata }: NewEvent): number {

@@ -21,8 +21,8 @@ import {
   type NewEvent,
   parseActorId,
   parseEffects,
-  type StoredEvent,
   ulid,
+  withLateEvents,
 } from "../event/mod.ts";
 import { type EncodedMessage, messageOf, positionBehind } from "./_commit.ts";
 import {
@@ -130,13 +130,10 @@ export class CommitDraft {
     const copy = this.#copyBehind(behind.version);
     const version = behind.version + copy.events.length;
     const position = positionBehind(behind, version, sequence, this.generation);
-    return new StoredCommitResult(
+    return withLateEvents(
+      { version, sequence, commitId, position },
       () =>
         this.#decode(copy).map((event) => ({ ...event, sequence, commitId })),
-      version,
-      sequence,
-      commitId,
-      position,
     );
   }
 
@@ -163,32 +160,6 @@ export class CommitDraft {
   #decode({ encoded }: Copy): readonly Event[] {
     return this.#context.codec.decode(encoded.contentType, encoded.body);
   }
-}
-
-// One getter for all results: with one of its own, each would be of a shape of its
-// own, which keeps what it refers to alive for long.
-class StoredCommitResult implements AppendResult {
-  declare readonly events: readonly StoredEvent[];
-  readonly #decode: () => readonly StoredEvent[];
-  #events: readonly StoredEvent[] | undefined;
-
-  constructor(
-    decode: () => readonly StoredEvent[],
-    readonly version: number,
-    readonly sequence: number,
-    readonly commitId: string,
-    readonly position: ActorPosition,
-  ) {
-    this.#decode = decode;
-    Object.defineProperty(this, "events", StoredCommitResult.#EVENTS);
-  }
-
-  static readonly #EVENTS = {
-    enumerable: true,
-    get(this: StoredCommitResult): readonly StoredEvent[] {
-      return this.#events ??= this.#decode();
-    },
-  };
 }
 
 function copyOfRecord(command: CommandRecord): CommandRecord {
