@@ -12,6 +12,7 @@ import {
   type Timer,
   timersBehind,
   ulid,
+  withLateEvents,
 } from "../event/mod.ts";
 import type { ActorPosition, AppendResult } from "../store/mod.ts";
 import type { Job } from "./_job.ts";
@@ -175,13 +176,10 @@ function answerOf(
   from: number,
   count: number,
 ): CommandAnswer {
-  let own: readonly StoredEvent[] | undefined;
-  return {
-    version,
-    get events() {
-      return own ??= count === 0 ? [] : stored.events.slice(from, from + count);
-    },
-  };
+  return count === 0 ? { version, events: [] } : withLateEvents(
+    { version },
+    () => stored.events.slice(from, from + count),
+  );
 }
 
 function bytesOf({ data, metadata }: NewEvent): number {

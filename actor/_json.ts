@@ -33,10 +33,10 @@ export function jsonSize(value: unknown): number {
   if (typeof value !== "object" || value === null) return 8;
   let size = 2;
   if (Array.isArray(value)) {
-    for (const item of value) size += jsonSize(item);
+    for (let i = 0; i < value.length; i++) size += jsonSize(value[i]);
     return size;
   }
-  for (const key of Object.keys(value)) {
+  for (const key in value) {
     size += key.length + 3 + jsonSize((value as Record<string, unknown>)[key]);
   }
   return size;

@@ -8,7 +8,13 @@
  * Sources: {@link https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md | CloudEvents}
  * and its {@link https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md | JSON format}.
  */
-import { findFault, isSound, notPlainObject, placeOf } from "./_json_fault.ts";
+import {
+  findFault,
+  isSound,
+  isSoundGiven,
+  notPlainObject,
+  placeOf,
+} from "./_json_fault.ts";
 import { show } from "./_show.ts";
 import { isAttributeText } from "./_text.ts";
 import { parseTime } from "./_time.ts";
@@ -78,11 +84,12 @@ export const cloudEventsCodec: EventCodec = {
         body: utf8.encode(encodeEvent(namespace, events[0]!)),
       };
     }
-    const parts = events.map((event) => encodeEvent(namespace, event));
-    return {
-      contentType: EVENT_BATCH,
-      body: utf8.encode(`[${parts.join(",")}]`),
-    };
+    let json = "[";
+    for (let i = 0; i < events.length; i++) {
+      if (i > 0) json += ",";
+      json += encodeEvent(namespace, events[i]!);
+    }
+    return { contentType: EVENT_BATCH, body: utf8.encode(json + "]") };
   },
   decode(contentType, body) {
     return decodeBody(contentType, body);
@@ -116,6 +123,12 @@ export function checkEvent(event: Event): void {
   checkText(event, "actorId");
   checkText(event, "id");
   checkText(event, "eventType");
+  checkPlace(event);
+  if (event.commandId !== undefined) checkText(event, "commandId");
+  checkContent(event);
+}
+
+function checkPlace(event: Event): void {
   if (!isVersion(event.version)) {
     const rule = `a version is a whole number from 1 to ${MAX_VERSION}`;
     throw refuse(event, rule, show(event.version));
@@ -127,10 +140,12 @@ export function checkEvent(event: Event): void {
     const rule = "a timestamp is a Date in the years 0 to 9999";
     throw refuse(event, rule, Number.isNaN(time) ? "no such Date" : show(time));
   }
-  if (event.commandId !== undefined) checkText(event, "commandId");
+}
+
+function checkContent(event: Event): void {
   if (event.metadata !== undefined) checkMetadata(event);
   // The error is worded only where there is one: this runs for every event.
-  if (event.data !== undefined && findFault(event.data, 0, false)) {
+  if (event.data !== undefined && !isSoundGiven(event.data)) {
     assertJson(event.data, "data", action(event));
   }
 }
@@ -152,16 +167,20 @@ function textOf(body: Uint8Array): string {
   return text.includes("\ufffd") ? strictUtf8.decode(body) : text;
 }
 
+// Each check stands where its part is written: most text is looked at once.
 function encodeEvent(namespace: string, event: Event): string {
-  checkEvent(event);
-  let json = `{"specversion":"1.0","id":${quote(event.id)},"type":${
-    quote(event.eventType)
-  },"source":"/aether/${namespace}","subject":${quote(event.actorId)},"time":"${
-    isoTime(event.timestamp)
-  }","actorversion":${event.version}`;
+  const subject = attribute(event, "actorId");
+  const id = attribute(event, "id");
+  const type = attribute(event, "eventType");
+  checkPlace(event);
+  let json =
+    `{"specversion":"1.0","id":${id},"type":${type},"source":"/aether/${namespace}","subject":${subject},"time":"${
+      isoTime(event.timestamp)
+    }","actorversion":${event.version}`;
   if (event.commandId !== undefined) {
-    json += `,"commandid":${quote(event.commandId)}`;
+    json += `,"commandid":${attribute(event, "commandId")}`;
   }
+  checkContent(event);
   if (event.metadata !== undefined) json += encodeMetadata(event.metadata);
   if (event.data !== undefined) {
     json += `,"datacontenttype":"application/json","data":${
@@ -171,13 +190,20 @@ function encodeEvent(namespace: string, event: Event): string {
   return json + "}";
 }
 
-/** As JSON.stringify, for less where nothing is to be escaped. */
-function quote(text: string): string {
-  return SIMPLE.test(text) ? `"${text}"` : JSON.stringify(text);
+/** Checks a text and writes it: plain text as it is, for less than JSON.stringify. */
+function attribute(event: Event, field: TextField): string {
+  const text = event[field];
+  if (
+    typeof text === "string" && text.length <= MAX_TEXT && SIMPLE.test(text)
+  ) return `"${text}"`;
+  checkText(event, field);
+  return JSON.stringify(text);
 }
 
-/** Printable ASCII but the quote and the backslash. */
-const SIMPLE = /^[ !#-[\]-~]*$/;
+/** Printable ASCII but the quote and the backslash, and at least some. */
+const SIMPLE = /^[ !#-[\]-~]+$/;
+
+type TextField = "actorId" | "id" | "eventType" | "commandId";
 
 function encodeMetadata(metadata: EventMetadata): string {
   let json = "";
@@ -362,10 +388,7 @@ function checkMetadata(event: Event): void {
   }
 }
 
-function checkText(
-  event: Event,
-  field: "actorId" | "id" | "eventType" | "commandId",
-): void {
+function checkText(event: Event, field: TextField): void {
   if (!isText(event[field])) {
     const rule =
       `${field} is 1 to ${MAX_TEXT} characters without control characters or lone surrogates`;

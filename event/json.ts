@@ -3,7 +3,13 @@
  * else is refused before it is sent, with the path of the value, because a state
  * built from what was meant would differ from one replayed from what was stored.
  */
-import { copyFrozen, findFault, placeOf } from "./_json_fault.ts";
+import {
+  copyFrozen,
+  copySound,
+  findFault,
+  placeOf,
+  UNSOUND,
+} from "./_json_fault.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 export { MAX_DEPTH, MAX_KEYS } from "./_json_fault.ts";
@@ -53,6 +59,8 @@ export function frozenJson(
   path: string,
   action: string,
 ): unknown {
+  const copy = copySound(value);
+  if (copy !== UNSOUND) return copy;
   assertJson(value, path, action);
   return copyFrozen(value);
 }

@@ -24,6 +24,7 @@ export * from "./event.ts";
 export * from "./headers.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
+export * from "./late_events.ts";
 export * from "./namespace.ts";
 export * from "./pattern.ts";
 export * from "./shard.ts";

@@ -53,6 +53,7 @@ export class Link implements AsyncDisposable {
   #inbox: string;
   #pending = new Map<string, Pending>();
   #next = 0;
+  #added = 0;
   #connected: boolean;
   #closed = false;
   #changes = new Set<() => void>();
@@ -257,7 +258,7 @@ export class Link implements AsyncDisposable {
       pending.onAbort = () => this.#fail(pending, signal.reason);
       signal.addEventListener("abort", pending.onAbort, { once: true });
     }
-    this.#pending.set(token, pending);
+    this.#keep(pending);
     this.#armSweep();
     try {
       this.publish(subject, payload, headers, `${this.#inbox}.${token}`);
@@ -265,6 +266,17 @@ export class Link implements AsyncDisposable {
       this.#fail(pending, publishFault(cause, subject));
     }
     return pending;
+  }
+
+  // V8 chains each table that a map has outgrown to the next one; once one of them
+  // is old, all that ever comes into the map, answers and all, grows old with it
+  // instead of being collected young. So the map is made anew now and then.
+  #keep(pending: Pending): void {
+    if (++this.#added > Math.max(RENEW_AFTER, this.#pending.size)) {
+      this.#pending = new Map(this.#pending);
+      this.#added = 0;
+    }
+    this.#pending.set(pending.token, pending);
   }
 
   /** Ends a request, once; false if it has ended already. */
@@ -389,6 +401,7 @@ export class Link implements AsyncDisposable {
 }
 
 const SWEEP = 25;
+const RENEW_AFTER = 1_024;
 
 // What lies in a stream may look like it.
 function isNoResponders(headers: RawHeaders): boolean {

@@ -100,12 +100,9 @@ export function positionBehind(
   sequence: number,
   generation: number | undefined,
 ): ActorPosition {
-  return {
-    actorId: position.actorId,
-    version,
-    trail: [sequence, ...newest(position.trail)],
-    ...(generation === undefined ? {} : { generation }),
-  };
+  const { actorId, trail } = position;
+  const behind = { actorId, version, trail: [sequence, ...newest(trail)] };
+  return generation === undefined ? behind : { ...behind, generation };
 }
 
 /**

@@ -21,8 +21,8 @@ import {
   type NewEvent,
   parseActorId,
   parseEffects,
-  type StoredEvent,
   ulid,
+  withLateEvents,
 } from "../event/mod.ts";
 import { type EncodedMessage, messageOf, positionBehind } from "./_commit.ts";
 import {
@@ -125,22 +125,16 @@ export class CommitDraft {
    * The events are decoded from what was sent, as every reader will see them,
    * and only if somebody looks at them.
    */
-  result(position: ActorPosition, sequence: number): AppendResult {
+  result(behind: ActorPosition, sequence: number): AppendResult {
     const { commitId } = this;
-    const copy = this.#copyBehind(position.version);
-    const version = position.version + copy.events.length;
-    const decode = () =>
-      this.#decode(copy).map((event) => ({ ...event, sequence, commitId }));
-    let events: readonly StoredEvent[] | undefined;
-    return {
-      version,
-      get events() {
-        return events ??= decode();
-      },
-      sequence,
-      commitId,
-      position: positionBehind(position, version, sequence, this.generation),
-    };
+    const copy = this.#copyBehind(behind.version);
+    const version = behind.version + copy.events.length;
+    const position = positionBehind(behind, version, sequence, this.generation);
+    return withLateEvents(
+      { version, sequence, commitId, position },
+      () =>
+        this.#decode(copy).map((event) => ({ ...event, sequence, commitId })),
+    );
   }
 
   #copyBehind(base: number): Copy {

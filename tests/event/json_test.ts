@@ -10,7 +10,13 @@ import {
   MAX_KEYS,
   parseJson,
 } from "../../event/mod.ts";
-import { findFault, isSound } from "../../event/_json_fault.ts";
+import {
+  copySound,
+  findFault,
+  isSound,
+  isSoundGiven,
+  UNSOUND,
+} from "../../event/_json_fault.ts";
 import { json, text, UNSAFE_KEYS } from "./_arbitraries.ts";
 import { holds, LONG } from "./_property.ts";
 
@@ -249,6 +255,52 @@ describe("isSound()", () => {
     }
     for (const levels of [64, 65]) {
       assert.equal(isSound(nested(levels), 0, true), levels === 64);
+    }
+  });
+});
+
+describe("isSoundGiven() and copySound()", () => {
+  it("take what findFault() finds nothing in", LONG, () => {
+    holds(json, (value) => {
+      assert.ok(isSoundGiven(value));
+      assert.deepStrictEqual(copySound(value), value);
+    });
+  });
+
+  it("take nothing that JSON would change, wherever it is", () => {
+    for (const [what, make] of BAD) {
+      for (const value of [make(), [make()], { a: { b: make() } }]) {
+        assert.ok(!isSoundGiven(value), what);
+        assert.equal(copySound(value), UNSOUND, what);
+      }
+    }
+  });
+
+  it("count keys and levels as findFault() does", () => {
+    for (const keys of [MAX_KEYS, MAX_KEYS + 1]) {
+      const wide = Object.fromEntries(
+        Array.from({ length: keys }, (_, i) => [`k${i}`, i]),
+      );
+      assert.equal(isSoundGiven(wide), keys === MAX_KEYS);
+      assert.equal(copySound(wide) !== UNSOUND, keys === MAX_KEYS);
+    }
+    for (const levels of [MAX_DEPTH, MAX_DEPTH + 1]) {
+      assert.equal(isSoundGiven(nested(levels)), levels === MAX_DEPTH);
+      assert.equal(copySound(nested(levels)) !== UNSOUND, levels === MAX_DEPTH);
+    }
+  });
+
+  it("take no key that somebody gave to all objects for an own one", () => {
+    const everybodys = Object.prototype as { everybodys?: unknown };
+    everybodys.everybodys = 1;
+    try {
+      const copy = frozenJson({ a: [{ b: 1 }] }, "data", "Cannot store");
+      assert.equal(JSON.stringify(copy), '{"a":[{"b":1}]}');
+      everybodys.everybodys = () => {};
+      frozenJson({ a: 1 }, "data", "Cannot store");
+      assertJson({ a: 1 }, "data", "Cannot store");
+    } finally {
+      delete everybodys.everybodys;
     }
   });
 });
