@@ -164,7 +164,7 @@ describe("a cluster's bucket that was lost", () => {
     await second.close();
     await remove(world, `KV_aether-${world.namespace}`);
     const next = await world.start({ actors, nodeId: "next" });
-    await next.actor(Purse, key).put({ coins: 4 }, { timeout: 2_000 });
+    await next.actor(Purse, key).put({ coins: 4 });
     assert.equal(await next.actor(Purse, key).coins(), 7);
   });
 });
