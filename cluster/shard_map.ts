@@ -159,19 +159,19 @@ export function typeOf(family: string): ShardedType {
  * where a log is restored from a backup, and the log keeps the generations in which
  * it was written: begun at 1 again, an owner would take them for those of a later one.
  *
- * @param now Milliseconds since 1970. A shard does not change hands a thousand times
- * a second.
+ * @param now Milliseconds since 1970. A shard does not change hands a hundred times
+ * in each of them.
  */
 export function generationsFrom(now: number): number {
-  return Math.floor(now / 1_000) * PER_SECOND;
+  return Math.floor(now) * PER_MILLISECOND;
 }
 
 /** Whether a generation is the first one of a map, or may be. */
 export function isFirstGeneration(generation: number): boolean {
-  return generation % PER_SECOND === 1;
+  return generation % PER_MILLISECOND === 1;
 }
 
-const PER_SECOND = 1_000;
+const PER_MILLISECOND = 100;
 
 /** A map as it is written. */
 interface Written {
