@@ -136,9 +136,10 @@ export function checkHistory(
           problems.push(
             `call ${call} is in the log by ${stored.length} of ${events.length} events`,
           );
+          break;
         }
         const [{ commitId }] = stored as [LoggedEvent];
-        const versions = found.map((part) => part.at(-1)?.version ?? 0);
+        const versions = found.map((part) => part.at(-1)!.version);
         problems.push(
           ...wrongPlaces({ call, commitId, versions }, begun, found),
         );
