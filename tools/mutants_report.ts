@@ -96,10 +96,10 @@ too.
 | group | ${columns}
 ${rule}
 ${
-    groups.map(({ name, files }) =>
-      row(name, scoreOf(Object.values(files))) +
-      (scoreOf(Object.values(files)).score < GOAL ? " below the goal" : "")
-    ).join("\n")
+    groups.map(({ name, files }) => {
+      const score = scoreOf(Object.values(files));
+      return row(name, score, score.score < GOAL ? ", below the goal" : "");
+    }).join("\n")
   }
 ${row("**all**", scoreOf(all))}
 
@@ -140,10 +140,10 @@ ${left(files)}
 ${notes}`;
 }
 
-function row(name: string, score: Score): string {
+function row(name: string, score: Score, note = ""): string {
   return `| ${name} | ${score.mutants} | ${score.killed} | ${score.timedOut} | ${score.survived} | ${score.uncovered} | ${score.broken} | ${
     score.score.toFixed(1)
-  } % |`;
+  } %${note} |`;
 }
 
 /** Where the mutants are that no test noticed. */
