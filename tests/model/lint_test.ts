@@ -304,6 +304,25 @@ describe("lint()", () => {
     assert.deepEqual(lint(bare), []);
   });
 
+  it("finds no source in an event that is not there", () => {
+    const model: Model = {
+      name: "x",
+      readModels: {
+        V: {
+          from: ["a.Gone"],
+          fields: {
+            one: "string",
+            two: { type: "string", from: ["a.Gone.field"] },
+          },
+        },
+      },
+    };
+    assert.deepEqual(lint(model).map(({ at }) => at), [
+      "readModel:V.one",
+      "readModel:V.two",
+    ]);
+  });
+
   it("names all that is personal, and takes a subject at any depth", () => {
     const personal = (subject: boolean): Model =>
       account({
