@@ -18,7 +18,6 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { cpus } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -153,6 +152,7 @@ async function mutate(
   const result: GroupResult = {
     name: group.name,
     minutes,
+    runners: Number(concurrency),
     incremental,
     date: new Date().toISOString().slice(0, 10),
     files: report.files,
@@ -182,7 +182,6 @@ async function writeReport(): Promise<void> {
     reportText(
       paths.map((path) => JSON.parse(readFileSync(path, "utf8"))),
       tools.dependencies,
-      cpus().length,
       existsSync(notes) ? readFileSync(notes, "utf8") : "",
     ),
   );

@@ -27,6 +27,8 @@ export interface GroupResult {
   readonly name: string;
   /** How long the run took. */
   readonly minutes: number;
+  /** How many runners worked at once. */
+  readonly runners: number;
   /** Whether only what had changed was run. */
   readonly incremental: boolean;
   /** The day of the run. */
@@ -76,7 +78,6 @@ export function scoreOf(files: readonly FileResult[]): Score {
 export function reportText(
   groups: readonly GroupResult[],
   tools: Readonly<Record<string, string>>,
-  processors: number,
   notes: string,
 ): string {
   const all = groups.flatMap(({ files }) => Object.values(files));
@@ -113,14 +114,14 @@ To repeat: \`deno task mutants\` runs all, \`deno task mutants lint\` one group,
 tests only what changed since the last run.
 
 ${
-    groups.map(({ name, minutes, incremental, date }) =>
-      `- ${name}: ${date}, ${minutes.toFixed(1)} minutes${
+    groups.map(({ name, minutes, runners, incremental, date }) =>
+      `- ${name}: ${date}, ${
+        minutes.toFixed(1)
+      } minutes with ${runners} runners${
         incremental ? ", only what had changed" : ""
       }`
     ).join("\n")
   }
-
-(With 2 runners on ${processors} processors that other work was sharing.)
 
 ${
     groups.map(({ name, files }) =>

@@ -39,6 +39,7 @@ describe("reportText()", () => {
         {
           name: "good",
           minutes: 1.26,
+          runners: 2,
           incremental: true,
           date: "2026-01-02",
           files: {
@@ -49,13 +50,13 @@ describe("reportText()", () => {
         {
           name: "bad",
           minutes: 2,
+          runners: 4,
           incremental: false,
           date: "2026-01-03",
           files: { "b.ts": mutants("NoCoverage", "Timeout") },
         },
       ],
       { tool: "1.2.3", other: "4.5.6" },
-      2,
       "The notes.",
     );
     for (
@@ -64,8 +65,8 @@ describe("reportText()", () => {
         "| bad | 2 | 0 | 1 | 0 | 1 | 0 | 50.0 %, below the goal |",
         "| **all** | 7 | 4 | 1 | 1 | 1 | 0 | 71.4 % |",
         "Tools: tool 1.2.3, other 4.5.6.",
-        "- good: 2026-01-02, 1.3 minutes, only what had changed",
-        "- bad: 2026-01-03, 2.0 minutes",
+        "- good: 2026-01-02, 1.3 minutes with 2 runners, only what had changed",
+        "- bad: 2026-01-03, 2.0 minutes with 4 runners",
         "- `a.ts`: 12 EqualityOperator",
         "- `b.ts`: 10 EqualityOperator",
         "The notes.",
