@@ -30,7 +30,7 @@ const HELP = `Runs mutation tests: deno task mutants [group ...]
 
 Groups: ${GROUPS.map(({ name }) => name).join(", ")}; default: all of them.
 
-  --mutate <globs>    only these files, separated by commas; no report
+  --mutate <globs>    only these files, separated by commas
   --incremental       again only what changed since the last run
   --concurrency <n>   runners at once (default: 2)
   --report            writes the report of the last runs anew, runs nothing`;
@@ -69,7 +69,7 @@ async function main(): Promise<boolean> {
       fine = await mutate(node, group, values) && fine;
     }
   }
-  if (values.mutate === undefined) await writeReport();
+  await writeReport();
   return fine;
 }
 
@@ -85,8 +85,7 @@ async function mutate(
   group: Group,
   { mutate, incremental, concurrency }: Options,
 ): Promise<boolean> {
-  const part = mutate !== undefined;
-  const results = join(CACHE, `${group.name}${part ? ".part" : ""}`);
+  const results = join(CACHE, group.name);
   const config = `${results}.config.json`;
   writeFileSync(
     config,
@@ -148,14 +147,21 @@ async function mutate(
     console.log(`FAILED  ${group.name}`);
     return false;
   }
-  const report = JSON.parse(readFileSync(`${results}.json`, "utf8"));
+  // What it did not look at again stands there as it was.
+  const known = JSON.parse(
+    readFileSync(`${results}.incremental.json`, "utf8"),
+  );
+  const before = existsSync(`${results}.result.json`)
+    ? JSON.parse(readFileSync(`${results}.result.json`, "utf8")) as GroupResult
+    : undefined;
   const result: GroupResult = {
     name: group.name,
+    whole: mutate === undefined || before?.whole === true,
     minutes,
     runners: Number(concurrency),
-    incremental,
+    scope: mutate ?? (incremental ? "what had changed" : "all"),
     date: new Date().toISOString().slice(0, 10),
-    files: report.files,
+    files: known.files,
   };
   writeFileSync(`${results}.result.json`, JSON.stringify(result));
   const { score, survived } = scoreOf(Object.values(result.files));

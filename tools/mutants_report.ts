@@ -29,8 +29,10 @@ export interface GroupResult {
   readonly minutes: number;
   /** How many runners worked at once. */
   readonly runners: number;
-  /** Whether only what had changed was run. */
-  readonly incremental: boolean;
+  /** What the last run looked at: `all`, what had changed, or some files. */
+  readonly scope: string;
+  /** Whether all of the group has been run, at once or since. */
+  readonly whole: boolean;
   /** The day of the run. */
   readonly date: string;
   /** By path. */
@@ -97,9 +99,13 @@ too.
 | group | ${columns}
 ${rule}
 ${
-    groups.map(({ name, files }) => {
+    groups.map(({ name, whole, files }) => {
       const score = scoreOf(Object.values(files));
-      return row(name, score, score.score < GOAL ? ", below the goal" : "");
+      return row(
+        whole ? name : `${name}, in part`,
+        score,
+        score.score < GOAL ? ", below the goal" : "",
+      );
     }).join("\n")
   }
 ${row("**all**", scoreOf(all))}
@@ -114,12 +120,10 @@ To repeat: \`deno task mutants\` runs all, \`deno task mutants lint\` one group,
 tests only what changed since the last run.
 
 ${
-    groups.map(({ name, minutes, runners, incremental, date }) =>
+    groups.map(({ name, minutes, runners, scope, date }) =>
       `- ${name}: ${date}, ${
         minutes.toFixed(1)
-      } minutes with ${runners} runners${
-        incremental ? ", only what had changed" : ""
-      }`
+      } minutes with ${runners} runners: ${scope}`
     ).join("\n")
   }
 
