@@ -173,20 +173,20 @@ async function mutate(
   return true;
 }
 
-/** Writes the report, if every group has been run. */
+/** Writes what is known of all groups. */
 async function writeReport(): Promise<void> {
-  const paths = GROUPS.map(({ name }) => join(CACHE, `${name}.result.json`));
-  const missing = paths.filter((path) => !existsSync(path));
-  if (missing.length > 0) {
-    console.log(`No report yet: not run are ${missing.join(", ")}`);
-    return;
-  }
+  const results = GROUPS.map(({ name }) => join(CACHE, `${name}.result.json`))
+    .filter((path) => existsSync(path))
+    .map((path) => JSON.parse(readFileSync(path, "utf8")) as GroupResult);
+  const missing = GROUPS.map(({ name }) => name)
+    .filter((group) => !results.some(({ name }) => name === group));
   const tools = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8"));
   const notes = join(HOME, "NOTES.md");
   writeFileSync(
     REPORT,
     reportText(
-      paths.map((path) => JSON.parse(readFileSync(path, "utf8"))),
+      results,
+      missing,
       tools.dependencies,
       existsSync(notes) ? readFileSync(notes, "utf8") : "",
     ),

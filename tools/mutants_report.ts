@@ -79,6 +79,7 @@ export function scoreOf(files: readonly FileResult[]): Score {
 /** The page. */
 export function reportText(
   groups: readonly GroupResult[],
+  missing: readonly string[],
   tools: Readonly<Record<string, string>>,
   notes: string,
 ): string {
@@ -109,7 +110,7 @@ ${
     }).join("\n")
   }
 ${row("**all**", scoreOf(all))}
-
+${missing.length === 0 ? "" : `\nNot run yet: ${missing.join(", ")}.\n`}
 Tools: ${
     Object.entries(tools).map(([name, version]) => `${name} ${version}`)
       .join(", ")

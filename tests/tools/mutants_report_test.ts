@@ -58,6 +58,7 @@ describe("reportText()", () => {
           files: { "b.ts": mutants("NoCoverage", "Timeout") },
         },
       ],
+      ["other"],
       { tool: "1.2.3", other: "4.5.6" },
       "The notes.",
     );
@@ -66,6 +67,7 @@ describe("reportText()", () => {
         "| good | 5 | 4 | 0 | 1 | 0 | 0 | 80.0 % |",
         "| bad, in part | 2 | 0 | 1 | 0 | 1 | 0 | 50.0 %, below the goal |",
         "| **all** | 7 | 4 | 1 | 1 | 1 | 0 | 71.4 % |",
+        "Not run yet: other.",
         "Tools: tool 1.2.3, other 4.5.6.",
         "- good: 2026-01-02, 1.3 minutes with 2 runners: what had changed",
         "- bad: 2026-01-03, 2.0 minutes with 4 runners: b.ts",
