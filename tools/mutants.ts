@@ -103,8 +103,8 @@ async function mutate(
       coverageAnalysis: "perTest",
       concurrency: Number(concurrency),
       // Generous: on a busy machine, slow must not pass for endless.
-      timeoutMS: 20_000,
-      timeoutFactor: 4,
+      timeoutMS: 10_000,
+      timeoutFactor: 2,
       dryRunTimeoutMinutes: 20,
       disableTypeChecks: false,
       incremental: true,
