@@ -7,6 +7,7 @@ import {
   type ShardAssignment,
   type ShardMove,
 } from "../../cluster/mod.ts";
+import { hashText } from "../../cluster/_hash.ts";
 import { SHARDS } from "../../event/mod.ts";
 import { dice, holds, LONG } from "../event/_property.ts";
 
@@ -319,6 +320,19 @@ describe("planShards()", () => {
         planShards(assignment, nodes),
       );
     }, 100);
+  });
+
+  it("gives the odd shard to the first by name of two that hash alike", () => {
+    const [first, second] = ["1i5yeg9", "1lgttuh"] as const;
+    assert.equal(hashText(`order/${first}`), hashText(`order/${second}`));
+    for (const order of [[first, second, "z"], [second, first, "z"]]) {
+      const nodes = order.map((nodeId) => ({ nodeId }));
+      const { assignment } = planShards([], nodes, { seed: "order" });
+      assert.deepEqual(
+        [first, second, "z"].map((nodeId) => loads(assignment).get(nodeId)),
+        [86, 85, 85],
+      );
+    }
   });
 
   it("has no owners without nodes", () => {
