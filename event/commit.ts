@@ -68,7 +68,7 @@ export function decodeCommitEvents(
   const events: StoredEvent[] = [];
   for (let index = 0; index < decoded.length; index++) {
     const event = decoded[index]!;
-    if (index > 0 && event.version !== decoded[0]!.version + index) {
+    if (event.version !== decoded[0]!.version + index) {
       throw new CorruptLogError(
         `version ${event.version} stands at place ${index} of its commit`,
       );

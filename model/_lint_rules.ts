@@ -125,7 +125,7 @@ export const lookAtPersonal: Look = ({ model, board }) => {
   for (const event of of(board, "event")) {
     const personal = flat(event.fields).filter((field) => field.personal);
     if (personal.length === 0) continue;
-    if (model.aggregates?.[event.aggregate!]?.keyIsSubject) continue;
+    if (model.aggregates![event.aggregate!]!.keyIsSubject) continue;
     if (flat(event.fields).some(({ subject }) => subject)) continue;
     found.push({
       at: event.id,
@@ -148,7 +148,7 @@ function isCarried(
 ): boolean {
   const event = sources.find((id) => path === id || path.startsWith(`${id}.`));
   if (event === undefined) return false;
-  let fields = board.note(event)!.fields;
+  let fields = board.note(event)?.fields ?? [];
   for (const part of path.slice(event.length + 1).split(".")) {
     if (part === "") continue;
     const field = fields.find(({ name }) => name === part);

@@ -7,6 +7,7 @@ import {
   type ShardAssignment,
   type ShardMove,
 } from "../../cluster/mod.ts";
+import { hashText } from "../../cluster/_hash.ts";
 import { SHARDS } from "../../event/mod.ts";
 import { dice, holds, LONG } from "../event/_property.ts";
 
@@ -177,6 +178,36 @@ const clusters = fc.tuple(
 );
 
 describe("planShards()", () => {
+  it("plans in every runtime and release the same", () => {
+    const { assignment } = planShards([], [
+      { nodeId: "a" },
+      { nodeId: "b" },
+      { nodeId: "c", weight: 2 },
+    ], { seed: "order" });
+    assert.equal(assignment.join(""), PINNED);
+  });
+
+  it("replans in every runtime and release the same", () => {
+    const nodes: readonly PlannedNode[] = [
+      { nodeId: "a", weight: 2 },
+      { nodeId: "b" },
+      { nodeId: "c", weight: 3 },
+      { nodeId: "d", weight: 2 },
+    ];
+    const steps = [
+      nodes,
+      nodes.filter(({ nodeId }) => nodeId !== "b"),
+      nodes,
+      nodes.map((n) => n.nodeId === "a" ? { ...n, draining: true } : n),
+      nodes.map((n) => n.nodeId === "c" ? { ...n, weight: 1 } : n),
+    ];
+    let current: ShardAssignment = [];
+    for (const [i, nodes] of steps.entries()) {
+      current = planShards(current, nodes, { seed: "order" }).assignment;
+      assert.equal(current.join(""), REPLANNED[i]);
+    }
+  });
+
   it("keeps its promises through any history", LONG, () => {
     const histories = fc.tuple(
       clusters,
@@ -291,13 +322,17 @@ describe("planShards()", () => {
     }, 100);
   });
 
-  it("plans in every runtime and release the same", () => {
-    const { assignment } = planShards([], [
-      { nodeId: "a" },
-      { nodeId: "b" },
-      { nodeId: "c", weight: 2 },
-    ], { seed: "order" });
-    assert.equal(assignment.join(""), PINNED);
+  it("gives the odd shard to the first by name of two that hash alike", () => {
+    const [first, second] = ["1i5yeg9", "1lgttuh"] as const;
+    assert.equal(hashText(`order/${first}`), hashText(`order/${second}`));
+    for (const order of [[first, second, "z"], [second, first, "z"]]) {
+      const nodes = order.map((nodeId) => ({ nodeId }));
+      const { assignment } = planShards([], nodes, { seed: "order" });
+      assert.deepEqual(
+        [first, second, "z"].map((nodeId) => loads(assignment).get(nodeId)),
+        [86, 85, 85],
+      );
+    }
   });
 
   it("has no owners without nodes", () => {
@@ -486,7 +521,12 @@ describe("planShards()", () => {
         { nodeId: "a", weight },
       ]);
     }
-    refused(/at most 256 owners: got 257 entries$/, [], new Array(257));
+    refused(
+      /^Cannot plan from a map that is not a list of at most 256 owners: got 257 entries$/,
+      [],
+      new Array(257),
+    );
+    refused(/owners: got a$/, [], "a" as unknown as ShardAssignment);
   });
 });
 
@@ -496,3 +536,27 @@ const PINNED =
   "cbcabbbaaccabcbccabccbabacbccbbbbcccccccbabcbcacbbcacbcbbbcabaab" +
   "cbcbccccaabbccacacccbccaacbcccaccacacacbccbbbcbbbaaccbaabbccccbc" +
   "cbcacbccbcaacbbbacaaacccabcbacccaccbbcbcaccabcccccacccaccccaaaaa";
+
+/** The owners after each step: all come, b goes, comes back, a drains, c weighs less. */
+const REPLANNED = [
+  "cccaacccdacacdccacacddbacccbdbdcadcbacaccadbddaaacadbbcacaadccaa" +
+  "cdaadbbaacdadabccabacddbdcdccbbbdcacacccdabcbcacbbadcbabbbcabadb" +
+  "cbcbccccaabdccacdcccbccdacbccadccdaacdcbacddbcdcadacddaaddcccadc" +
+  "cccdcdacdcdaadadadaaacacaacdacdcacacacdcddcccccdccccdddddddddddd",
+  "cccaacccdacacdccacacdddacccadadcadcaacaccadaddaaacadaacacaadccaa" +
+  "cdaadaaaacdadaaccacacddddcdccddddcacacccdadcdcacdcadcdaccccacadc" +
+  "ccccccccaacdccacdccccccdaccccadccdaacdccacddccdcadacddaaddcccadc" +
+  "cccdcdacdcdaadadadaaacacaacdacdcacacacdcddcccccdccccdddddddddddd",
+  "cccaacccdacacdccacacdddacccbdbdcadcbacaccadbddaaacadbbcacaadccaa" +
+  "cdaadbbaacdadabccabacddbdcdccddddcacacccdadcdcacdbadcdabbbcacadb" +
+  "cbcbccccaabdccacdcccbccdacbccadccdaacdcbacddbcdcadacddaaddcccadc" +
+  "cccdcdacdcdaadadadaaacacaacdacdcacacacdcddccbccdccccbbdbbdbdbbbd",
+  "cccdbcccdccdcdccccccdddccccbdbdcbdcbcccccbdbddcbdccdbbcccccdcccd" +
+  "cdcddbbbccdbdcbccdbccddbdcdccddddcccccccdcdcdcccdbddcdcbbbcccbdb" +
+  "cbcbccccdcbdccccdcccbccdbcbcccdccddccdcbccddbcdcbdbcddbcddcccddc" +
+  "cccdcddcdcdcddcdcdcddcdcddcddcdcdcdcdcdcddccbccdccccbbdbbdbdbbbd",
+  "aaadbaaadaadadcaacacdddaaaabdbdcbdcbacacabdbddabdaadbbaacaadacad" +
+  "adaddbbbacdbdabcadbacddbdadaaddddcaaaaaadadadaaadbddadabbbaaabdb" +
+  "cbcbaaacdabdcaacdcccbccdbabccadaaddacdcbaaddbadcbdbcddbaddcccddc" +
+  "accdcddcdadaddadadaddadaddaddadcdcdcdadaddcabaadccaabbdbbdbdbbbd",
+];

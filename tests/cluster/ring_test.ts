@@ -240,6 +240,7 @@ describe("ConsistentHashRing", () => {
     });
     assert.throws(() => ring.addNode(7 as unknown as string), {
       code: "invalid_argument",
+      message: /not a text of at least one character: got 7$/,
     });
     for (const weight of [0, -1, NaN, Infinity, "1" as unknown as number]) {
       assert.throws(() => ring.addNode("a", weight), {
@@ -248,14 +249,22 @@ describe("ConsistentHashRing", () => {
           `Cannot give node "a" a weight that is not a number above 0: got ${weight}`,
       });
     }
-    assert.throws(() => ring.addNode("a", 655.4), /more than 65536 points/);
+    assert.throws(() => ring.addNode("a", 655.4), {
+      message:
+        'Cannot give node "a" a weight that makes more than 65536 points of 100 for each 1: got 655.4',
+    });
     assert.deepEqual(ring.getNodes(), []);
     ring.addNode("a", 655.36);
     for (const virtualNodes of [0, -1, 1.5, NaN, Infinity, 65_537]) {
       assert.throws(
         () => new ConsistentHashRing({ virtualNodes }),
-        InvalidArgumentError,
+        (error) =>
+          error instanceof InvalidArgumentError && error.message ===
+            `Cannot make a ring whose virtualNodes are not a whole number from 1 to 65536: got ${virtualNodes}`,
       );
+    }
+    for (const virtualNodes of [1, 65_536]) {
+      assert.equal(new ConsistentHashRing({ virtualNodes }).isEmpty(), true);
     }
   });
 });

@@ -11,9 +11,9 @@ import {
   type Event,
 } from "../../event/mod.ts";
 import { event as anyEvent } from "./_arbitraries.ts";
-import { dice, LONG, NIGHTLY, seed } from "./_property.ts";
+import { cases, dice, LONG, NIGHTLY, seed } from "./_property.ts";
 
-const CASES = NIGHTLY ? 1_000_000 : 20_000;
+const CASES = NIGHTLY ? 1_000_000 : cases(20_000);
 
 describe("cloudEventsCodec.decode()", () => {
   it(`survives ${CASES} changed bodies`, LONG, () => {

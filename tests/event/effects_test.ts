@@ -146,6 +146,113 @@ describe("formatEffects() and parseEffects()", () => {
       assert.throws(() => parseEffects(text), CorruptLogError, text);
     }
   });
+
+  const REFUSED: readonly [object, string][] = [
+    [
+      { kind: "send", to: "a-b", command: "" },
+      'Cannot keep an effect "send" whose command is no text: got ""',
+    ],
+    [
+      { kind: "send", to: "a-b", command: 7 },
+      'Cannot keep an effect "send" whose command is no text: got 7',
+    ],
+    [
+      { kind: "send", to: "a-b", command: "c", onRejected: "" },
+      'Cannot keep an effect "send" whose onRejected is no text: got ""',
+    ],
+    [
+      { kind: "send", to: "a-b", command: "c", input: { a: NaN } },
+      'Cannot keep an effect "send" as JSON would not give "input.a" back as it is: NaN has no JSON form',
+    ],
+    [
+      { kind: "schedule", timer: "t", at: 1, command: "" },
+      'Cannot keep an effect "schedule" whose command is no text: got ""',
+    ],
+    [
+      { kind: "schedule", timer: "t", at: 0.5, command: "c" },
+      'Cannot keep an effect "schedule" for a time that is no whole number of milliseconds: got 0.5',
+    ],
+    [
+      { kind: "schedule", timer: "t", at: 1, command: "c", input: [-0] },
+      'Cannot keep an effect "schedule" as JSON would not give "input[0]" back as it is: -0 becomes 0',
+    ],
+    [
+      { kind: "publish", eventType: "" },
+      'Cannot keep an effect "publish" whose type is no text: got ""',
+    ],
+    [
+      { kind: "publish", eventType: "E", data: { a: -0 } },
+      'Cannot keep an effect "publish" as JSON would not give "data.a" back as it is: -0 becomes 0',
+    ],
+  ];
+  for (const [effect, words] of REFUSED) {
+    it(`refuse in these words: ${words}`, () => {
+      assert.throws(() => formatEffects([effect as Effect]), {
+        name: "InvalidArgumentError",
+        message: words,
+      });
+    });
+  }
+
+  it("refuse timers' names and ids in every effect that has them", () => {
+    for (
+      const wrong of [
+        { kind: "schedule", timer: "\n", at: 1, command: "c" },
+        { kind: "cancel", timer: "", id: "x" },
+        { kind: "fired", timer: "" },
+      ]
+    ) {
+      assert.throws(
+        () => formatEffects([wrong as Effect]),
+        /^InvalidArgumentError: Cannot use a timer's name that is not 1 to 64 characters without control characters: got "/,
+      );
+    }
+    for (
+      const wrong of [
+        { kind: "schedule", timer: "t", at: 1, command: "c", replaces: "" },
+        { kind: "cancel", timer: "t", id: "" },
+      ]
+    ) {
+      assert.throws(() => formatEffects([wrong as Effect]), /timer's id/);
+    }
+  });
+
+  it("say what could not be read, and why", () => {
+    assert.throws(() => parseEffects('[{"fired":""}]'), (error) => {
+      assert(error instanceof CorruptLogError);
+      assert.equal(
+        error.message,
+        'Cannot read a commit\'s effects: got "[{\\"fired\\":\\"\\"}]"',
+      );
+      assert(error.cause instanceof InvalidArgumentError);
+      return true;
+    });
+  });
+
+  it("read nothing of a timer that fired but its name", () => {
+    assert.deepEqual(parseEffects('[{"fired":"t","id":"x"}]'), [
+      { kind: "fired", timer: "t" },
+    ]);
+  });
+});
+
+describe("checkTimerName()", () => {
+  it("takes 1 to 64 characters", () => {
+    for (const name of ["t", " ", "x".repeat(64), "\u0080é😀"]) {
+      assert.equal(checkTimerName(name), name);
+    }
+  });
+
+  it("refuses others, control characters and lone surrogates", () => {
+    const wrong = ["", "x".repeat(65), "a\n", "\u0000", "a\u001fb", "\u007fb"]
+      .concat("\ud800");
+    for (const name of [...wrong, 7 as unknown as string]) {
+      assert.throws(() => checkTimerName(name), {
+        name: "InvalidArgumentError",
+        message: /^Cannot use a timer's name/,
+      });
+    }
+  });
 });
 
 describe("deriveId()", () => {
@@ -185,7 +292,12 @@ describe("timersBehind()", () => {
     const commit = ulid();
     const timers = timersBehind(undefined, [set("a"), set("b")], commit);
     assert.deepEqual([...timers!.keys()], ["a", "b"]);
-    assert.equal(timers!.get("b")!.id, effectId(commit, 1));
+    assert.deepEqual(timers!.get("b"), {
+      name: "b",
+      id: effectId(commit, 1),
+      at: 1,
+      command: "x",
+    });
     const later = ulid();
     const replaced = timersBehind(timers, [set("a")], later, 3)!;
     assert.equal(replaced.get("a")!.id, effectId(later, 3));
@@ -197,5 +309,11 @@ describe("timersBehind()", () => {
     );
     assert.equal(left, undefined);
     assert.equal(timersBehind(timers, [], later), timers);
+    const others: Effect[] = [
+      { kind: "send", to: "a-b", command: "x" },
+      { kind: "publish", eventType: "E" },
+    ];
+    assert.equal(timersBehind(timers, others, later), timers);
+    assert.equal(timersBehind(undefined, others, later), undefined);
   });
 });

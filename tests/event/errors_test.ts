@@ -129,6 +129,8 @@ describe("errors", () => {
     assert.ok(!JSON.stringify(errorToWire(error)).includes("secret"));
     assert.ok(!("cause" in make("store_unavailable")));
     assert.ok("cause" in make("closed", { cause: undefined }));
+    assert.equal(make("version_conflict", { cause }).cause, cause);
+    assert.ok(!("cause" in make("version_conflict")));
   });
 });
 

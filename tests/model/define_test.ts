@@ -263,6 +263,234 @@ describe("checkModel()", () => {
     });
   }
 
+  /** References of every kind to what is not there, and what is said of them. */
+  const astray: readonly [string, object, string[]][] = [
+    ["aggregates", {
+      a: {
+        events: { B: { after: ["C", "D"], notAfter: ["E"] } },
+        commands: { c: { emits: ["F"], by: ["g"], sends: ["a.h"] } },
+        queries: { q: { by: ["i"] } },
+      },
+    }, [
+      "a.B.after: C",
+      "a.B.after: D",
+      "a.B.notAfter: E",
+      "a.c.emits: F",
+      "a.c.by: g",
+      "a.q.by: i",
+      "a.c.sends: a.h",
+    ]],
+    ["policies", { p: { on: ["a.b"], sends: ["a.B"], calls: ["u"] } }, [
+      "policy p.on: a.b",
+      "policy p.sends: a.B",
+      "policy p.calls: u",
+    ]],
+    ["readModels", { v: { from: ["a.b"], shownTo: ["r"] } }, [
+      "read model v.from: a.b",
+      "read model v.shownTo: r",
+    ]],
+    ["systems", { t: { on: ["a.b"], sends: ["a.B"] } }, [
+      "system t.on: a.b",
+      "system t.sends: a.B",
+    ]],
+    ["contexts", {
+      c: { aggregates: ["b"], policies: ["v"], readModels: ["p"] },
+    }, [
+      "context c.aggregates: b",
+      "context c.policies: v",
+      "context c.readModels: p",
+    ]],
+    ["relations", [{ from: "k", to: "d", kind: "conformist" }], [
+      "a relation: d",
+    ]],
+    ["hotspots", [{ on: "a.x", text: "?" }, { text: "?" }], [
+      "a hotspot or opportunity: a.x",
+    ]],
+    ["opportunities", [{ on: "person:x", text: "!" }], [
+      "a hotspot or opportunity: person:x",
+    ]],
+    ["glossary", {
+      t: { text: "?", context: "c" },
+      u: { text: "?" },
+      w: "?",
+    }, ["term t: c"]],
+    ["swimlanes", { l: ["b"] }, ["lane l: b"]],
+    ["timeline", ["a.b", "a.B", "policy:p", "policy:x"], [
+      "the timeline: a.B",
+      "the timeline: policy:x",
+    ]],
+    ["specifications", [
+      {
+        of: "a",
+        name: "s",
+        given: [{ type: "b" }, { type: "B" }],
+        when: { type: "B" },
+        then: [{ type: "B" }, { type: "X" }],
+      },
+      { of: "a", name: "r", when: { type: "b" }, then: { rejected: "no" } },
+      { of: "z", name: "n", when: { type: "b" }, then: { rejected: "no" } },
+    ], [
+      'specification "s": b',
+      'specification "s": B',
+      'specification "s": X',
+      'specification "n": z',
+      'specification "n": b',
+    ]],
+  ];
+  /** One of each, to refer to. */
+  const there = {
+    name: "x",
+    people: { q: {} },
+    aggregates: {
+      a: { events: { B: {} }, commands: { b: {} }, queries: { s: {} } },
+    },
+    policies: { p: {} },
+    readModels: { v: {} },
+    systems: { t: {} },
+    contexts: { k: {} },
+  };
+  const problemsOf = (model: object): readonly string[] => {
+    try {
+      checkModel(model as Model);
+    } catch (error) {
+      assert(error instanceof AetherError);
+      return error.details["problems"] as string[];
+    }
+    return [];
+  };
+  for (const [part, value, problems] of astray) {
+    it(`names what ${part} refer to and is not there`, () => {
+      assert.deepEqual(
+        problemsOf({ ...there, [part]: value }),
+        problems.map((problem) => {
+          const [place, name] = problem.split(": ");
+          return `${place} refers to what is not there: "${name}"`;
+        }),
+      );
+    });
+  }
+
+  it("takes a reference to each kind of note", () => {
+    const notes = ["a", "a.B", "a.b", "a.s"].concat(
+      ["policy:p", "readModel:v", "person:q", "system:t"],
+    );
+    const sticking = notes.map((on) => ({ on, text: "?" }));
+    const model = { ...there, hotspots: sticking, opportunities: sticking };
+    assert.deepEqual(problemsOf(model), []);
+    const nothing = { name: "x", hotspots: sticking };
+    assert.equal(problemsOf(nothing).length, notes.length);
+  });
+
+  it("takes references of every kind to what is there", () => {
+    const model = {
+      ...there,
+      aggregates: {
+        a: {
+          events: { B: { after: ["B"], notAfter: ["B"] } },
+          commands: { b: { emits: ["B"], by: ["q"], sends: ["a.b"] } },
+          queries: { s: { by: ["q"] } },
+        },
+      },
+      policies: { p: { on: ["a.B"], sends: ["a.b"], calls: ["t"] } },
+      readModels: { v: { from: ["a.B"], shownTo: ["q"] } },
+      systems: { t: { on: ["a.B"], sends: ["a.b"] } },
+      contexts: {
+        k: { aggregates: ["a"], policies: ["p"], readModels: ["v"] },
+      },
+      relations: [{ from: "k", to: "k", kind: "conformist" }],
+      glossary: { w: { text: "?", context: "k" } },
+      swimlanes: { l: ["a"] },
+      timeline: ["a.b", "policy:p"],
+      specifications: [{
+        of: "a",
+        name: "s",
+        given: [{ type: "B" }],
+        when: { type: "b" },
+        then: [{ type: "B" }],
+      }],
+    };
+    assert.deepEqual(problemsOf(model), []);
+  });
+
+  it("holds names to one rule, wherever they are given", () => {
+    const good = ["a", "Z", "aZ9_-", "a".repeat(128)];
+    const bad = ["", "9a", "_a", "-a", "a b", "a.b", "a\n", " a", "a "].concat(
+      "é",
+      "a".repeat(129),
+    );
+    const parts = ["people", "policies", "readModels", "systems"].concat(
+      ["aggregates", "contexts"],
+    );
+    const rule =
+      'named by a letter and up to 127 letters, digits, "_" or "-": got ';
+    for (const part of parts) {
+      for (const name of good) {
+        assert.deepEqual(problemsOf({ name: "x", [part]: { [name]: {} } }), []);
+      }
+      for (const name of bad) {
+        assert.deepEqual(problemsOf({ name: "x", [part]: { [name]: {} } }), [
+          `${part} are ${rule}${JSON.stringify(name)}`,
+        ]);
+      }
+    }
+    for (const part of ["events", "commands", "queries"]) {
+      for (const name of good) {
+        const aggregates = { a: { [part]: { [name]: {} } } };
+        assert.deepEqual(problemsOf({ name: "x", aggregates }), []);
+      }
+      for (const name of bad) {
+        const aggregates = { a: { [part]: { [name]: {} } } };
+        assert.deepEqual(problemsOf({ name: "x", aggregates }), [
+          `${part} are ${rule}${JSON.stringify(`a.${name}`)}`,
+        ]);
+      }
+    }
+  });
+
+  it("looks at the fields of all that has fields", () => {
+    const fields = { f: "text" };
+    const model = {
+      name: "x",
+      aggregates: {
+        a: {
+          events: { E: { fields } },
+          commands: { c: { fields } },
+          queries: { q: { fields } },
+        },
+      },
+      readModels: { v: { fields } },
+    };
+    const problems = problemsOf(model);
+    assert.deepEqual(
+      problems.map((problem) => problem.split(": ")[0]),
+      ["a.E", "a.c", "a.q", "v"],
+    );
+    for (const problem of problems) assert.match(problem, /"f".*"text"/);
+  });
+
+  it("says of one note that it has another's name, and of an empty name", () => {
+    assert.deepEqual(
+      problemsOf({
+        name: "",
+        aggregates: {
+          a: { events: { b: {} }, commands: { b: {} }, queries: { c: {} } },
+          d: { events: { b: {} }, queries: { b: {} } },
+        },
+      }),
+      [
+        "a model has a name: got an empty one",
+        '"a.b" stands for two notes',
+        '"d.b" stands for two notes',
+      ],
+    );
+  });
+
+  it("follows no reference of what is not built like a model", () => {
+    const policies = { p: { on: ["a.B"], odd: 1 } };
+    assert.deepEqual(problemsOf({ name: "x", policies }).length, 1);
+    assert.match(problemsOf({ name: "x", policies })[0]!, /has no "odd"/);
+  });
+
   it("tells every problem at once", () => {
     const model = {
       name: "x",

@@ -44,8 +44,8 @@ const account = (change: object): Model => ({
   aggregates: { account: { ...clean.aggregates!["account"]!, ...change } },
 });
 
-/** For each rule a model in which it alone finds something, and where. */
-const DIRTY: Record<LintRuleName, [Model, string]> = {
+/** For each rule a model in which it alone finds something, where, and what. */
+const DIRTY: Record<LintRuleName, [Model, string, string]> = {
   "event-past-tense": [
     {
       name: "x",
@@ -58,12 +58,14 @@ const DIRTY: Record<LintRuleName, [Model, string]> = {
       },
     },
     "a.PlaceOrder",
+    '"PlaceOrder" does not tell of something that happened',
   ],
   "command-without-event": [
     account({
       commands: { open: { emits: ["Opened"] }, look: {} },
     }),
     "account.look",
+    '"account.look" leads to no event',
   ],
   "event-without-cause": [
     account({
@@ -71,6 +73,7 @@ const DIRTY: Record<LintRuleName, [Model, string]> = {
       queries: { owner: {} },
     }),
     "account.Seized",
+    'no command leads to "account.Seized"',
   ],
   "event-unhandled": [
     {
@@ -80,14 +83,17 @@ const DIRTY: Record<LintRuleName, [Model, string]> = {
       },
     },
     "a.Done",
+    'no policy, read model or system takes note of "a.Done", and its aggregate has no query that tells of it',
   ],
   "policy-without-trigger": [
     { ...clean, policies: { Greet: { sends: ["account.open"] } } },
     "policy:Greet",
+    'no event triggers "Greet"',
   ],
   "policy-without-effect": [
     { ...clean, policies: { Greet: { on: ["account.Opened"] } } },
     "policy:Greet",
+    '"Greet" sends no command and calls no system',
   ],
   "field-without-source": [
     {
@@ -97,6 +103,7 @@ const DIRTY: Record<LintRuleName, [Model, string]> = {
       },
     },
     "readModel:Owners.balance",
+    '"balance" of "Owners" has no source: an event\'s field "balance" is in none of its events',
   ],
   "aggregate-in-two-contexts": [
     {
@@ -107,10 +114,12 @@ const DIRTY: Record<LintRuleName, [Model, string]> = {
       },
     },
     "account",
+    '"account" lies in money and law',
   ],
   "open-hotspot": [
     { ...clean, hotspots: [{ on: "account.Opened", text: "Why?" }] },
     "account.Opened",
+    "open: Why?",
   ],
   "personal-without-subject": [
     account({
@@ -128,6 +137,7 @@ const DIRTY: Record<LintRuleName, [Model, string]> = {
       },
     }),
     "account.Opened",
+    '"account.Opened" says something about a person (phone) and not about whom',
   ],
 };
 
@@ -136,11 +146,11 @@ describe("lint()", () => {
     assert.deepEqual(lint(clean), []);
   });
 
-  for (const [rule, [model, at]] of Object.entries(DIRTY)) {
+  for (const [rule, [model, at, message]] of Object.entries(DIRTY)) {
     it(`${rule} finds its own, and nothing else does`, () => {
       const found = lint(model);
       assert.deepEqual(found.map((one) => [one.rule, one.at]), [[rule, at]]);
-      assert(found[0]!.message.length > 5);
+      assert.equal(found[0]!.message, message);
     });
     it(`${rule} can be switched off, here or everywhere`, () => {
       assert.deepEqual(lint(model, { off: [rule as LintRuleName] }), []);
@@ -159,7 +169,16 @@ describe("lint()", () => {
 
   it("refuses to switch off what does not exist", () => {
     const off = ["no-such-rule" as LintRuleName];
-    assert.throws(() => lint(clean, { off }), /"no-such-rule"/);
+    const words =
+      /^InvalidArgumentError: Cannot switch off a rule that does not exist: got "no-such-rule", known: event-past-tense, command-without-event, /;
+    assert.throws(() => lint(clean, { off }), words);
+    const except = { "no-such-rule": [] } as object;
+    assert.throws(() => lint(clean, { except }), words);
+    const [known] = off.concat("open-hotspot");
+    assert.throws(
+      () => lint(clean, { off: ["open-hotspot", known!] }),
+      /got "no-such-rule"/,
+    );
   });
 
   it("names a source that is not in the event it names", () => {
@@ -178,6 +197,153 @@ describe("lint()", () => {
     const found = lint(model);
     assert.deepEqual(found.map(({ at }) => at), ["readModel:Owners.owner"]);
     assert.match(found[0]!.message, /account\.Opened\.name/);
+  });
+
+  const sources: readonly [string, object, string[]][] = [
+    ["a field of an event", { from: ["account.Opened.email"] }, []],
+    ["an event as a whole", { from: ["account.Opened"] }, []],
+    ["a field in a field", { from: ["account.Opened.home.street"] }, []],
+    ["a field not in that field", { from: ["account.Opened.home.zip"] }, [
+      "account.Opened.home.zip",
+    ]],
+    ["a field of a field without any", { from: ["account.Opened.email.at"] }, [
+      "account.Opened.email.at",
+    ]],
+    ["a field that is in a field only", { from: ["account.Opened.street"] }, [
+      "account.Opened.street",
+    ]],
+    ["an event that is not read", { from: ["account.Closed.email"] }, [
+      "account.Closed.email",
+    ]],
+    ["an event whose name begins so", { from: ["account.OpenedTwice"] }, [
+      "account.OpenedTwice",
+    ]],
+    ["two, of which one is missing", {
+      from: ["account.Opened.no", "account.Opened.email"],
+    }, ["account.Opened.no"]],
+    ["two that are missing", { from: ["account.Opened.no", "x.Y.z"] }, [
+      "account.Opened.no",
+      "x.Y.z",
+    ]],
+    ["a field of the same name, without saying so", {}, [
+      'an event\'s field "shown"',
+    ]],
+  ];
+  for (const [what, from, missing] of sources) {
+    it(`looks for what is shown in ${what}`, () => {
+      const model = {
+        ...account({
+          events: {
+            Opened: {
+              fields: {
+                email: "string",
+                home: { type: "object", fields: { street: "string" } },
+              },
+            },
+            Closed: { fields: { email: "string", shown: "string" } },
+          },
+          commands: { open: { emits: ["Opened", "Closed"] } },
+          queries: { it: {} },
+        }),
+        readModels: {
+          Owners: {
+            from: ["account.Opened"],
+            fields: { shown: { type: "string", ...from } },
+          },
+          // Another's sources are not this one's.
+          Others: { from: ["account.Closed"], fields: { shown: "string" } },
+        },
+      } as Model;
+      assert.deepEqual(
+        lint(model).map(({ at, message }) => [at, message]),
+        missing.length === 0 ? [] : [[
+          "readModel:Owners.shown",
+          `"shown" of "Owners" has no source: ${
+            missing.join(", ")
+          } is in none of its events`,
+        ]],
+      );
+    });
+  }
+
+  it("looks at each note by itself", () => {
+    const model: Model = {
+      name: "x",
+      aggregates: {
+        a: {
+          events: { Done: {}, Seen: {} },
+          commands: { do: { emits: ["Done"] }, see: {} },
+        },
+        b: {
+          events: { Sent: {} },
+          commands: { send: { sends: ["a.do"] } },
+          queries: { sent: {} },
+        },
+      },
+      policies: { All: { on: ["a.Done"], calls: ["post"] }, None: {} },
+      systems: { post: {} },
+      hotspots: [{ text: "Why?" }, { text: "How?", settled: "So." }],
+    };
+    assert.deepEqual(lint(model).map(({ rule, at }) => `${rule} ${at}`), [
+      "command-without-event a.see",
+      "event-without-cause a.Seen",
+      "event-without-cause b.Sent",
+      "event-unhandled a.Seen",
+      "policy-without-trigger policy:None",
+      "policy-without-effect policy:None",
+      "open-hotspot hotspot:1",
+    ]);
+  });
+
+  it("finds no aggregate in two contexts where there are none of either", () => {
+    const { aggregates: _, contexts: __, ...rest } = clean;
+    const off = ["policy-without-trigger", "policy-without-effect"] as const;
+    const model: Model = { name: rest.name, contexts: { law: {} } };
+    assert.deepEqual(lint(model, { off }), []);
+    const bare: Model = { name: "x", aggregates: { a: {} } };
+    assert.deepEqual(lint(bare), []);
+  });
+
+  it("finds no source in an event that is not there", () => {
+    const model: Model = {
+      name: "x",
+      readModels: {
+        V: {
+          from: ["a.Gone"],
+          fields: {
+            one: "string",
+            two: { type: "string", from: ["a.Gone.field"] },
+          },
+        },
+      },
+    };
+    assert.deepEqual(lint(model).map(({ at }) => at), [
+      "readModel:V.one",
+      "readModel:V.two",
+    ]);
+  });
+
+  it("names all that is personal, and takes a subject at any depth", () => {
+    const personal = (subject: boolean): Model =>
+      account({
+        keyIsSubject: false,
+        events: {
+          Opened: {
+            fields: {
+              owner: {
+                type: "object",
+                fields: { id: { type: "string", subject } },
+              },
+              email: { type: "string", personal: true },
+              phone: { type: "string", personal: true },
+            },
+          },
+        },
+      });
+    assert.deepEqual(lint(personal(true)), []);
+    assert.deepEqual(lint(personal(false)).map(({ message }) => message), [
+      '"account.Opened" says something about a person (email, phone) and not about whom',
+    ]);
   });
 
   it("takes an aggregate's key as the subject", () => {

@@ -201,9 +201,9 @@ export function examineHistory(
         if (events.length > 0) looked("I15");
         break;
       case "unknown": {
-        if (stored.length === 0) break;
+        if (stored.length === 0 || stored.length < events.length) break;
         const [{ commitId }] = stored as [LoggedEvent];
-        const versions = found.map((part) => part.at(-1)?.version ?? 0);
+        const versions = found.map((part) => part.at(-1)!.version);
         checkPlaces({ call, commitId, versions }, begun, found, "I14", report);
         looked("I3");
         break;
