@@ -29,6 +29,8 @@ export interface SeededBug {
   readonly seed: number;
   /** The invariant it breaks, or the fault whose promise. */
   readonly caughtBy: InvariantId | FaultId;
+  /** Whether it is tried with each commit. */
+  readonly isQuick?: boolean;
 }
 
 /** What is sent waits for a moment: whoever is killed has sent less than it promised. */
@@ -59,15 +61,36 @@ const POLICIES_AGAIN: readonly Change[] = [{
 /** All of them. */
 export const BUGS: readonly SeededBug[] = [
   {
-    what: "an append whose answer was lost is taken for stored",
+    what: "callers are answered before the commit is stored",
+    changes: [{
+      file: "actor/_command.ts",
+      from: "    this.#isCommitting = true;\n    const { behind,",
+      to: `    group.answer({
+      events: group.events.map((event, i) => ({
+        ...{ timestamp: new Date(), ...event, sequence: 1 },
+        ...{ id: event.id ?? \`\${group.commitId}-\${i}\` },
+        ...{ actorId: group.behind.actorId, commitId: group.commitId },
+        version: group.behind.version + i + 1,
+      })),
+    } as unknown as AppendResult);
+    this.#isCommitting = true;
+    const { behind,`,
+    }],
+    fault: "F1",
+    seed: 1,
+    caughtBy: "I1",
+  },
+  {
+    what: "an append whose answer was lost is told to have failed",
     changes: [{
       file: "store/_settle.ts",
       from: "if (error instanceof Fault ? error.sent : aborted) loose = true;",
-      to: "if (error instanceof Fault && error.sent) return slot.expected + 1;",
+      to:
+        "if (error instanceof Fault) throw notStored(action, deadline, error);",
     }],
-    fault: "F4",
+    fault: "F10",
     seed: 1,
-    caughtBy: "I1",
+    caughtBy: "I15",
   },
   {
     what: "whatever is found in the slot is taken for the own commit",
@@ -101,6 +124,7 @@ export const BUGS: readonly SeededBug[] = [
     fault: "F1",
     seed: 1,
     caughtBy: "I4",
+    isQuick: true,
   },
   {
     what: "whoever seizes a shard carries out nothing its late owner promised",
