@@ -53,13 +53,14 @@ async function seedThatCatches(bug: SeededBug): Promise<number> {
 
 /** Whether it was found to be wrong by what the bug is about, in a run that hurt something. */
 function isCaught(
-  { caughtBy, fault }: SeededBug,
+  { caughtBy, fault, says = /./ }: SeededBug,
   { code, kept }: MutantVerdict,
 ): boolean {
   if (code !== 1 || kept === undefined) return false;
   return kept.schedule.some(({ id }) => id === fault) &&
     kept.violations.some((what) =>
-      what.startsWith(`${caughtBy}: `) || what.startsWith(`${caughtBy} (`)
+      (what.startsWith(`${caughtBy}: `) || what.startsWith(`${caughtBy} (`)) &&
+      says.test(what)
     );
 }
 

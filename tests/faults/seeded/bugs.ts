@@ -29,6 +29,8 @@ export interface SeededBug {
   readonly seed: number;
   /** The invariant it breaks, or the fault whose promise. */
   readonly caughtBy: InvariantId | FaultId;
+  /** What is said then, where not all of what is said by it tells of the bug. */
+  readonly says?: RegExp;
   /** Whether it is tried with each commit. */
   readonly isQuick?: boolean;
 }
@@ -248,11 +250,11 @@ export const BUGS: readonly SeededBug[] = [
     caughtBy: "I6",
   },
   {
-    what: "an owner that was given up writes behind the later one",
+    what: "an actor's first commit is sent without the sequence it expects",
     changes: [{
-      file: "actor/_activation.ts",
-      from: "return generation > (this.#tenure.generation ?? Infinity);",
-      to: "return generation > Infinity;",
+      file: "store/_commit.ts",
+      from: "[EXPECTED]: String(trail[0] ?? 0),",
+      to: "[EXPECTED]: trail.length === 0 ? undefined : String(trail[0]),",
     }],
     fault: "F2",
     seed: 1,
@@ -268,6 +270,7 @@ export const BUGS: readonly SeededBug[] = [
     fault: "F16",
     seed: 1,
     caughtBy: "F16",
+    says: /as version \d+ was expected|strong reads were stale/,
   },
   {
     what: "a policy sends what it has sent before under another id",
