@@ -192,7 +192,7 @@ export const BUGS: readonly SeededBug[] = [
     caughtBy: "money",
   },
   {
-    what: "a reader of the log leaves out what has an odd place",
+    what: "a reader of the log leaves out every 97th place",
     changes: [{
       file: "bus/_ordered_reader.ts",
       from: "    this.#queue.push(pulled);",
