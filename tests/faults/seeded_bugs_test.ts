@@ -79,10 +79,17 @@ async function findsNothing(
   }
   const verdict = await running;
   const name = `without the bug, ${fault}, seed ${seed}`;
-  assert.deepEqual(verdict.kept?.violations, [], `${name}: ${endOf(verdict)}`);
-  assert.deepEqual(verdict.kept?.schedule.map(({ id }) => id), [fault], name);
-  assert.equal(verdict.code, 0, name);
+  const { kept } = verdict;
+  assert.ok(kept !== undefined, `${name}: ${endOf(verdict)}`);
+  assert.deepEqual(kept.schedule.map(({ id }) => id), [fault], name);
+  // A run that short may meet no stale write. It proves nothing of what is right
+  // then, but here it has only to differ from the one with the bug.
+  const broken = kept.violations.filter((what) => !what.startsWith(NOTHING));
+  assert.deepEqual(broken, [], `${name}: ${endOf(verdict)}`);
 }
+
+/** How a run says that it has met too little. */
+const NOTHING = "the run shows nothing: ";
 
 function endOf({ code, kept, output }: MutantVerdict): string {
   return kept === undefined
