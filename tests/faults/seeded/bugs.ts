@@ -126,7 +126,6 @@ export const BUGS: readonly SeededBug[] = [
     fault: "F1",
     seed: 1,
     caughtBy: "I4",
-    isQuick: true,
   },
   {
     what: "whoever seizes a shard carries out nothing its late owner promised",
@@ -165,6 +164,7 @@ export const BUGS: readonly SeededBug[] = [
     fault: "F1",
     seed: 1,
     caughtBy: "timers",
+    isQuick: true,
   },
   {
     what: "a command that is to be parked is removed instead",
