@@ -1,5 +1,6 @@
 /** What runs have shown, as a page of Markdown. */
 import { type InvariantId, INVARIANTS } from "../checker/mod.ts";
+import { BUGS } from "../seeded/bugs.ts";
 import type { Fault } from "./fault.ts";
 import { type Figure, figuresOf } from "./figures.ts";
 import type { Injection, RunReport } from "./run.ts";
@@ -190,6 +191,25 @@ export function pageOf(
           runs.flatMap(({ violations }) => violations)
             .filter((what) => what.startsWith(`${id}: `)).length,
         ),
+      ]),
+    ),
+    "",
+    "## What a run is known to catch",
+    "",
+    `${BUGS.length} bugs, each put into a copy of the source, are each caught by a short run with the one fault and the seed named here, by what is named beside them; the copy without the bug breaks nothing. To see it:`,
+    "",
+    "```sh",
+    "AETHER_NIGHTLY=1 deno test -A tests/faults/seeded_bugs_test.ts",
+    "```",
+    "",
+    ...table(
+      ["bug", "file", "fault", "seed", "caught by"],
+      BUGS.map(({ caughtBy, changes: [change], fault, seed, what }) => [
+        what,
+        `\`${change!.file}\``,
+        fault,
+        `${seed}`,
+        caughtBy === fault ? `what ${fault} promises` : caughtBy,
       ]),
     ),
     "",
