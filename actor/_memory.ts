@@ -16,6 +16,8 @@ export const IN_SNAPSHOT = 1_000;
 
 /** The remembered commands of one actor. */
 export class CommandMemory {
+  /** Told of what is forgotten, for whoever wants to keep it. */
+  onForget: ((forgotten: readonly RememberedCommand[]) => void) | undefined;
   // Both are made when they are needed: most actors in memory are idle.
   #packed: PackedCommands | undefined;
   /** What does not fit there, oldest first. */
@@ -108,6 +110,7 @@ export class CommandMemory {
       // Packed ones go together. Some of those may be older than any other.
       const left = this.size - (chunk?.size ?? 0) - (isPacked ? 0 : 1);
       if (left < LEAST || (at > now - AT_LEAST_MS && left < MOST)) return;
+      this.onForget?.(isPacked ? this.#packed!.oldestOnes() : [other]);
       if (isPacked) this.#packed!.forgetOldest();
       else this.#others!.delete(other.id);
       this.#since = Math.max(this.#since, at);

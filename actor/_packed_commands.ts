@@ -52,6 +52,11 @@ export class PackedCommands {
     return undefined;
   }
 
+  /** The oldest, those that go together. */
+  oldestOnes(): RememberedCommand[] {
+    return this.#chunks[0]?.all() ?? [];
+  }
+
   /** Forgets the oldest, those that go together. */
   forgetOldest(): void {
     this.#size -= this.#chunks.shift()?.count ?? 0;

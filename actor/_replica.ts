@@ -32,6 +32,17 @@ export interface Ahead extends Replayed {
   readonly loaded: LoadedActor;
 }
 
+/** Commands older than those remembered, as they were seen on the way back. */
+interface Older {
+  /** Nothing that was committed from this time on is missing here and in the memory. */
+  readonly since: number;
+  readonly commands: Map<string, RememberedCommand>;
+  /** Whether anything was looked for here since it was last asked. */
+  isWanted: boolean;
+  /** When that is asked next: milliseconds since 1970. */
+  until: number;
+}
+
 /** One actor as this process knows it. */
 export class Replica {
   /** The state, frozen. */
@@ -48,14 +59,7 @@ export class Replica {
   readonly #store: EventStore;
   readonly #id: string;
   #commitId: string | undefined;
-  /** Commands older than those remembered, as they were seen on the way back. */
-  #older:
-    | {
-      /** Nothing committed after this time is missing. */
-      readonly since: number;
-      readonly commands: ReadonlyMap<string, RememberedCommand>;
-    }
-    | undefined;
+  #older: Older | undefined;
 
   /** Knows nothing until it is loaded. */
   constructor(definition: AnyActor, address: ActorAddress, store: EventStore) {
@@ -76,7 +80,7 @@ export class Replica {
     const loaded = await this.#store.load(this.#id, { schema, timeout });
     const replayed = replay(this.#definition, this.#id, loaded);
     this.memory.clear();
-    this.#older = undefined;
+    this.#forgetOlder();
     if (loaded.snapshot !== undefined) this.memory.restore(loaded.snapshot);
     this.timers = timersOf(loaded.snapshot);
     this.#commitId = loaded.snapshot?.commitId;
@@ -142,8 +146,7 @@ export class Replica {
       version += record.events;
       this.memory.addNew(record, version, at);
     }
-    // Whatever comes now is younger than what is remembered.
-    if (at > this.memory.since + 3 * CLOCK_SKEW) this.#older = undefined;
+    this.#agedOlder(at);
     this.state = state;
     this.timers = timers;
     this.version = result.version;
@@ -157,7 +160,10 @@ export class Replica {
     if (since === -Infinity) return true;
     const made = timeOfId(commandId);
     if (made === undefined) return false;
-    return made - CLOCK_SKEW > Math.min(since, this.#older?.since ?? Infinity);
+    if (made - CLOCK_SKEW > since) return true;
+    if (made - CLOCK_SKEW < (this.#older?.since ?? Infinity)) return false;
+    this.#older!.isWanted = true;
+    return true;
   }
 
   /** Finds a command that was answered, as far as is known. */
@@ -213,9 +219,39 @@ export class Replica {
     }
     // The next question will be about ids as young as these: then it is known.
     if (isWhole && passed.size < MOST_PASSED && memory.since === asked) {
-      this.#older = { since: made, commands: passed };
+      this.#older = {
+        since: made,
+        commands: passed,
+        isWanted: true,
+        until: -Infinity,
+      };
+      memory.onForget = (forgotten) => this.#keepOlder(forgotten);
     }
     return found;
+  }
+
+  // Without what is forgotten meanwhile there would be a hole between the two.
+  #keepOlder(forgotten: readonly RememberedCommand[]): void {
+    const { commands } = this.#older!;
+    for (const command of forgotten) commands.set(command.id, command);
+    if (commands.size >= MOST_PASSED) this.#forgetOlder();
+  }
+
+  /**
+   * Old commands come in numbers, where many have waited: each would be looked for
+   * anew. They are kept until none has come for a while.
+   */
+  #agedOlder(now: number): void {
+    const older = this.#older;
+    if (older === undefined || now < older.until) return;
+    if (!older.isWanted) return this.#forgetOlder();
+    older.isWanted = false;
+    older.until = now + 3 * CLOCK_SKEW;
+  }
+
+  #forgetOlder(): void {
+    this.#older = undefined;
+    this.memory.onForget = undefined;
   }
 
   #commitsBack(): AsyncIterable<StoredCommit> {

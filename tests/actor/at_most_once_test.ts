@@ -155,6 +155,26 @@ describe("a command that comes again long after", () => {
     assert.equal(store.appends.length, 1_503);
   });
 
+  it("is looked for once, where a whole queue of old ones has waited", async () => {
+    const { ask, ids, store, total } = await aged();
+    const made = ids[301]!.slice(0, 10);
+    for (let i = 0; i < 600; i++) {
+      const commandId = made + ulid().slice(10);
+      await ask("deposit", { amount: 1 }, { commandId, durable: true });
+    }
+    assert.ok(
+      store.commitsRead > 1_190 && store.commitsRead < 1_210,
+      `${store.commitsRead} commits`,
+    );
+    // These were remembered when it was looked back, and are not any more.
+    for (const i of [301, 401, 601, 801]) {
+      const commandId = ids[i]!;
+      await ask("deposit", { amount: 1 }, { commandId, durable: true });
+    }
+    assert.equal(await ask("balance"), total + 600);
+    assert.ok(store.commitsRead < 1_210, `${store.commitsRead} commits`);
+  });
+
   it("loads all of it from a store that cannot read commits", async () => {
     const { ask, ids, store, total } = await aged();
     (store as { readCommits?: unknown }).readCommits = undefined;

@@ -55,7 +55,8 @@ export const COUNTERS = 16;
 export const CountReminders = definePolicy("reminders are counted", {
   on: [Wallet, {
     Reminded({ actorId }, ctx) {
-      ctx.send(Counter, `c${actorId.length % COUNTERS}`).count();
+      const number = Number(/\d+$/.exec(actorId)?.[0] ?? 0);
+      ctx.send(Counter, `c${number % COUNTERS}`).count();
     },
   }],
 });
