@@ -35,7 +35,9 @@ export function testLive(suite: BusSuite): void {
       const tail = await t.tail();
       await Promise.all(
         Array.from({ length: 20 }, async (_, i) => {
-          for (let n = 0; n < 10; n++) await t.put(`order-${i % 7}`);
+          for (let n = 0; n < 10; n++) {
+            await t.putAmongOthers(`order-${i % 7}`);
+          }
         }),
       );
       await tail.first(200);

@@ -116,6 +116,17 @@ export class BusCase {
     return events[0]!;
   }
 
+  /** The same, however often others are first. */
+  async putAmongOthers(actorId: string): Promise<StoredEvent> {
+    for (;;) {
+      try {
+        return await this.put(actorId);
+      } catch (error) {
+        if ((error as AetherError).code !== "version_conflict") throw error;
+      }
+    }
+  }
+
   /** All that is stored, as a subscription shows it. */
   async stored(store: EventStore = this.store): Promise<BusEvent[]> {
     const all: BusEvent[] = [];

@@ -120,10 +120,14 @@ describe("ShardMap", () => {
     assert(!("late" in read.at(0)));
   });
 
-  it("reads past what points to nothing", () => {
-    const s = [[7, 1, 0, 9], ...new Array(SHARDS - 1).fill([-1, 0, 0])];
-    const read = ShardMap.from("x.y", { n: [], s }, 1)!;
-    assert.deepEqual(read.at(0), { ...NOBODY, generation: 1 });
+  it("reads nothing of which a shard points to nobody there", () => {
+    const rest = new Array(SHARDS - 1).fill([-1, 0, 0]);
+    for (const wrong of [[0, 1, 0], [-2, 1, 0], [-1, 1, 0, 0]]) {
+      const s = [wrong, ...rest];
+      assert.equal(ShardMap.from("x.y", { n: [], s }, 1), undefined);
+    }
+    const read = ShardMap.from("x.y", { n: [], s: [[-1, 1, 0], ...rest] }, 1);
+    assert.deepEqual(read?.at(0), { ...NOBODY, generation: 1 });
   });
 
   it("reads nothing that is no map", () => {
