@@ -468,9 +468,10 @@ export class CommandRunner {
 
   /**
    * Whether the log has to be asked for a command that is not remembered: if an
-   * attempt of it may have been stored. A first attempt is taken for one, unless
-   * its id was made before all that is remembered: somebody has kept that id for
-   * a repetition.
+   * attempt of it may have been stored. A first attempt is taken for one where it
+   * would be remembered otherwise: an id may be older than the memory, as somebody
+   * has kept it for a repetition, and the memory shorter than it should be, as the
+   * actor was just loaded.
    */
   #mustLookBack(job: Job): boolean {
     const { commandId, timer } = job.call;
@@ -479,7 +480,7 @@ export class CommandRunner {
     if (timer !== undefined) return false;
     return isDurable(job)
       ? !this.#replica.wouldRemember(commandId)
-      : this.#replica.isOlderThanMemory(commandId);
+      : this.#replica.mayHaveForgotten(commandId, this.#env.clock.now());
   }
 
   /**
@@ -519,6 +520,7 @@ export class CommandRunner {
     try {
       const found = await this.#replica.lookBack(
         ids,
+        asking.some(isDurable) ? undefined : this.#env.clock.now(),
         () => this.#deciding === job,
       );
       // Given up meanwhile: other commands may have run since.

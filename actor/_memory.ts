@@ -46,7 +46,15 @@ export class CommandMemory {
   restore(snapshot: ActorSnapshot): void {
     this.clear();
     const commands = snapshot.commands ?? [];
-    for (const command of commands) this.#keep(command);
+    let events = 0;
+    for (const command of commands) {
+      this.#keep(command);
+      events += command.events;
+    }
+    // None was ever left out of a list this short, and no event has another origin.
+    const isWhole = commands.length < IN_SNAPSHOT &&
+      events === snapshot.version;
+    if (isWhole) return;
     this.#since = commands[0]?.at ?? snapshot.timestamp.getTime();
   }
 
@@ -109,7 +117,9 @@ export class CommandMemory {
       const at = isPacked ? chunk!.at : other.at;
       // Packed ones go together. Some of those may be older than any other.
       const left = this.size - (chunk?.size ?? 0) - (isPacked ? 0 : 1);
-      if (left < LEAST || (at > now - AT_LEAST_MS && left < MOST)) return;
+      if (left < LEAST || (at > now - AT_LEAST_MS && left < MOST_COMMANDS)) {
+        return;
+      }
       this.onForget?.(isPacked ? this.#packed!.oldestOnes() : [other]);
       if (isPacked) this.#packed!.forgetOldest();
       else this.#others!.delete(other.id);
@@ -119,5 +129,7 @@ export class CommandMemory {
 }
 
 const LEAST = 1_000;
-const MOST = 50_000;
-const AT_LEAST_MS = 600_000;
+/** How many are remembered at most. */
+export const MOST_COMMANDS = 50_000;
+/** For how many milliseconds each is remembered, unless they are too many. */
+export const AT_LEAST_MS = 600_000;

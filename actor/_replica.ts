@@ -20,7 +20,7 @@ import type {
   StoredCommit,
 } from "../store/mod.ts";
 import type { AnyActor } from "./definition.ts";
-import { CommandMemory } from "./_memory.ts";
+import { AT_LEAST_MS, CommandMemory, MOST_COMMANDS } from "./_memory.ts";
 import { timeOfId } from "./_packed_commands.ts";
 import { applyCommits, quarantine, replay, type Replayed } from "./_replay.ts";
 
@@ -156,12 +156,33 @@ export class Replica {
 
   /** Whether the command would be remembered if it had ever been answered. */
   wouldRemember(commandId: string): boolean {
-    const { since } = this.memory;
-    if (since === -Infinity) return true;
+    if (this.memory.since === -Infinity) return true;
     const made = timeOfId(commandId);
-    if (made === undefined) return false;
-    if (made - CLOCK_SKEW > since) return true;
-    if (made - CLOCK_SKEW < (this.#older?.since ?? Infinity)) return false;
+    return made !== undefined && this.#knowsFrom(made - CLOCK_SKEW);
+  }
+
+  /**
+   * Whether an attempt that is said to be the first may be a later one, of which
+   * nothing is remembered: as its id is older than all that is, or as an actor that
+   * was loaded a moment ago remembers less than the last minutes.
+   */
+  mayHaveForgotten(commandId: string, now: number): boolean {
+    const { memory } = this;
+    if (memory.since === -Infinity) return false;
+    const made = timeOfId(commandId);
+    if (made !== undefined && made - CLOCK_SKEW > memory.since) return false;
+    const older = this.#older;
+    if (memory.size + (older?.commands.size ?? 0) >= MOST_REMEMBERED) {
+      // So many that minutes are too much: new ids are not looked for each time.
+      const since = Math.min(memory.since, older?.since ?? Infinity);
+      return made !== undefined && made + CLOCK_SKEW < since;
+    }
+    return !this.#knowsFrom(fromWhen(made, now));
+  }
+
+  #knowsFrom(time: number): boolean {
+    if (time > this.memory.since) return true;
+    if (time < (this.#older?.since ?? Infinity)) return false;
     this.#older!.isWanted = true;
     return true;
   }
@@ -171,28 +192,23 @@ export class Replica {
     return this.memory.get(commandId) ?? this.#older?.commands.get(commandId);
   }
 
-  /** Whether the command's id is surely older than all that is remembered. */
-  isOlderThanMemory(commandId: string): boolean {
-    const { since } = this.memory;
-    if (since === -Infinity) return false;
-    const made = timeOfId(commandId);
-    return made !== undefined && made + CLOCK_SKEW < since;
-  }
-
   /**
    * Looks for commands in the log, newest commits first. The log is read as it
    * is looked at, and no further back than the oldest of the ids was made.
    *
+   * @param now Where none of the commands has to be found however old it is: the
+   * present time, and no more than what an actor remembers at most is read.
    * @param isWanted Says whether it is still worth while.
    * @returns Those that were found.
    */
   async lookBack(
     commandIds: ReadonlySet<string>,
+    now: number | undefined,
     isWanted: () => boolean,
   ): Promise<ReadonlyMap<string, RememberedCommand>> {
     let made = Infinity;
     for (const id of commandIds) {
-      made = Math.min(made, (timeOfId(id) ?? -Infinity) - CLOCK_SKEW);
+      made = Math.min(made, fromWhen(timeOfId(id), now ?? -Infinity));
     }
     const found = new Map<string, RememberedCommand>();
     const passed = new Map<string, RememberedCommand>();
@@ -202,6 +218,10 @@ export class Replica {
     for await (const { at, commands, events, version } of this.#commitsBack()) {
       if (at < made) break;
       if (!isWanted()) return found;
+      if (now !== undefined && memory.size + passed.size >= MOST_REMEMBERED) {
+        made = at + 1;
+        break;
+      }
       let behind = version - events.length;
       for (const command of commands) {
         behind += command.events;
@@ -313,8 +333,15 @@ function timersOf(
   return new Map(timers.map((timer) => [timer.name, timer]));
 }
 
+/** Since when a command may have been answered whose id was made then, or says nothing. */
+function fromWhen(made: number | undefined, now: number): number {
+  return made === undefined ? now - AT_LEAST_MS + 1 : made - CLOCK_SKEW;
+}
+
 const LOAD_TIMEOUT = 10_000;
 /** How far apart the wall clocks of nodes may be. */
 const CLOCK_SKEW = 60_000;
 /** Commands that are kept of those seen on the way back. */
-const MOST_PASSED = 50_000;
+const MOST_PASSED = MOST_COMMANDS;
+/** From so many on an actor remembers all it may, but for what is forgotten together. */
+const MOST_REMEMBERED = MOST_COMMANDS - 512;

@@ -186,6 +186,31 @@ describe("a command that comes again long after", () => {
 
 for (const [where, open] of worlds) {
   describe(`a command that comes again ${where}`, () => {
+    it("is answered by the next node, however many came in the last minute", async () => {
+      await using world = await open();
+      const one = await world.start();
+      const ada = one.actor(Account, "ada");
+      // A snapshot carries the last thousand, which are moments here.
+      const ids = ["invoice-7", ulid(), ulid()];
+      const first = [];
+      for (const commandId of ids) {
+        first.push(await ada.deposit({ amount: 1 }, { commandId }));
+      }
+      for (let i = 0; i < 600; i++) {
+        const deposit = () => ada.deposit({ amount: 1 });
+        await Promise.all([deposit(), deposit()]);
+      }
+      await one.close();
+      const other = (await world.start()).actor(Account, "ada");
+      assert.equal(await other.balance(), 1_203);
+      for (const [i, commandId] of ids.entries()) {
+        const again = other.deposit({ amount: 1 }, { commandId });
+        assert.deepEqual(await again, first[i]);
+      }
+      await other.deposit({ amount: 1 });
+      assert.equal(await other.balance(), 1_204);
+    });
+
     it("is answered from the log by any node, behind a thousand others", async () => {
       await using world = await open();
       const one = await world.start();
