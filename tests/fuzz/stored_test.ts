@@ -257,7 +257,8 @@ describe("what a projection and a durable keep, changed", () => {
     assertSeen(tally, {
       taken: 0.1,
       seat: 0.05,
-      parked: 0.02,
+      // 28 of a thousand on average: that chance leaves it out must be no failure.
+      parked: 0.005,
       corrupt_log: 0.2,
     });
   });
