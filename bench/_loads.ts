@@ -135,7 +135,8 @@ function subjectsOfActors(
   return ids.map((actorId) => event(parseActorId(actorId)));
 }
 
-function getBatch(
+/** Reads at most so many messages of one subject with the plain client, from the first one; how many there were. */
+export function getBatch(
   jsm: JetStreamManager,
   stream: string,
   subject: string,

@@ -6,11 +6,7 @@
  *
  * @module
  */
-import {
-  jetstream,
-  type JetStreamManager,
-  jetstreamManager,
-} from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { createInbox } from "@nats-io/nats-core";
 import { parseActorId, streamNames, subjectsOf } from "../event/mod.ts";
 import type { Connection } from "../nats/mod.ts";
@@ -19,6 +15,7 @@ import { actorId, ACTORS } from "./_actors.ts";
 import { orderData } from "./_commits.ts";
 import { goalPanel } from "./_goal_bars.ts";
 import type { Chart } from "./_chart.ts";
+import { getBatch } from "./_loads.ts";
 import { type Goal, printReport, ratesTable, type Table } from "./_report.ts";
 import {
   type Contestant,
@@ -55,7 +52,7 @@ async function measure(arena: Arena): Promise<void> {
     reading(
       "raw, direct.getBatch with a callback",
       ONE_ACTOR,
-      () => getBatch(jsm, stream, subject),
+      () => getBatch(jsm, stream, subject, ONE_ACTOR),
     ),
     reading(
       "raw, direct get request",
@@ -143,26 +140,6 @@ async function readAll(store: JetStreamEventStore): Promise<number> {
   let found = 0;
   for await (const _event of store.read()) found++;
   return found;
-}
-
-function getBatch(
-  jsm: JetStreamManager,
-  stream: string,
-  subject: string,
-): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const events: unknown[] = [];
-  jsm.direct.getBatch(stream, {
-    seq: 1,
-    next_by_subj: subject,
-    batch: ONE_ACTOR,
-    callback: (done, message) => {
-      if (done === null) events.push(JSON.parse(utf8.decode(message.data)));
-      else if (done.err) reject(done.err);
-      else resolve(events.length);
-    },
-  }).catch(reject);
-  return promise;
 }
 
 /** The same request without the client's help, and without a look at the headers. */

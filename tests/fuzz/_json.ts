@@ -3,14 +3,28 @@
  * payload may have, keys that stand there twice, numbers that no engine holds, and
  * nesting beyond all measure.
  */
+import { Buffer } from "node:buffer";
 import type { Random } from "../support/mod.ts";
-import { places } from "./_bytes.ts";
+import { changeBytes, places } from "./_bytes.ts";
 
 /** JSON as it is written: an array, an object that may have a key twice, or text. */
 type Node =
   | { readonly kind: "array"; readonly items: Node[] }
   | { readonly kind: "object"; readonly entries: [key: string, value: Node][] }
   | { readonly kind: "text"; text: string };
+
+/** Changes one of several bodies: one in so many as bytes, the others as JSON. */
+export function changeBody(
+  random: Random,
+  asBytes: number,
+  bodies: readonly Uint8Array[],
+  others: readonly Uint8Array[] = bodies,
+): Uint8Array {
+  const body = random.pick(bodies);
+  if (random.int(asBytes) === 0) return changeBytes(random, body, others);
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+  return Buffer.from(changeJson(random, text(body), others.map(text)));
+}
 
 /** Changes JSON in one place, now and then in up to three; what is no JSON comes back as it is. */
 export function changeJson(

@@ -31,7 +31,6 @@ import {
 } from "../../actor/_wire.ts";
 import type { Call } from "../../actor/_call.ts";
 import type { Random } from "../support/mod.ts";
-import { changeBytes } from "./_bytes.ts";
 import { startNode } from "./_cluster.ts";
 import { received } from "./_delivery.ts";
 import {
@@ -43,7 +42,7 @@ import {
   showBytes,
 } from "./_fuzz.ts";
 import { changeHeaders } from "./_headers.ts";
-import { changeJson, nested } from "./_json.ts";
+import { changeBody, nested } from "./_json.ts";
 import { IDS } from "./_specimens.ts";
 
 const NONE = encodeHeaders({});
@@ -161,7 +160,7 @@ describe("a reply that was changed", () => {
     const tally = await fuzz<Uint8Array>({
       name: "errors of others",
       count: cases(400, 20_000),
-      make: (random) => changedJson(random, bodies),
+      make: (random) => changeBody(random, 3, bodies),
       feed(body) {
         let wire: unknown;
         try {
@@ -258,10 +257,10 @@ describe("what a node hears in a cluster, changed", () => {
       make(random) {
         if (random.int(2) === 0) {
           const { body, key } = random.pick(entries);
-          return { to: key, body: changedJson(random, [Buffer.from(body)]) };
+          return { to: key, body: changeBody(random, 3, [Buffer.from(body)]) };
         }
         const to = random.pick(node.topics);
-        return { to, body: changedJson(random, said) };
+        return { to, body: changeBody(random, 3, said) };
       },
       async feed({ body, to }) {
         const text = Buffer.from(body).toString();
@@ -303,19 +302,8 @@ function changed(random: Random, all: readonly Outgoing[]): Outgoing {
     headers: what < 2
       ? changeHeaders(random, headers, [other.headers ?? NONE])
       : headers,
-    body: what > 0 ? changedJson(random, [body], [other.body]) : body,
+    body: what > 0 ? changeBody(random, 3, [body], [other.body]) : body,
   };
-}
-
-function changedJson(
-  random: Random,
-  bodies: readonly Uint8Array[],
-  others: readonly Uint8Array[] = bodies,
-): Uint8Array {
-  const body = random.pick(bodies);
-  if (random.int(3) === 0) return changeBytes(random, body, others);
-  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
-  return Buffer.from(changeJson(random, text(body), others.map(text)));
 }
 
 function messageOf({ body, headers }: Outgoing) {

@@ -24,7 +24,6 @@ import { decodeContent } from "../../projection/_views.ts";
 import { isParkedRecord } from "../../bus/_parking.ts";
 import { isState } from "../../bus/_nats_seat.ts";
 import type { Random } from "../support/mod.ts";
-import { changeBytes } from "./_bytes.ts";
 import { direct, fromLeader, received, SEQUENCE } from "./_delivery.ts";
 import {
   assertSeen,
@@ -35,7 +34,7 @@ import {
   showBytes,
 } from "./_fuzz.ts";
 import { changeHeaders } from "./_headers.ts";
-import { changeJson } from "./_json.ts";
+import { changeBody } from "./_json.ts";
 import {
   COMMITS,
   DURABLES,
@@ -163,7 +162,7 @@ describe("what lies in the inbox and was changed", () => {
     const tally = await fuzz<Uint8Array>({
       name: "marks",
       count: cases(400, 20_000),
-      make: (random) => changedJson(random, marks),
+      make: (random) => changeBody(random, 2, marks),
       feed: (bytes) => {
         const mark = decodeMark(bytes);
         assert.ok(Number.isSafeInteger(mark.sequence));
@@ -182,7 +181,7 @@ describe("a snapshot that was changed", () => {
     const tally = await fuzz<Uint8Array>({
       name: "snapshots",
       count: cases(1_200, 70_000),
-      make: (random) => changedJson(random, SNAPSHOTS),
+      make: (random) => changeBody(random, 2, SNAPSHOTS),
       feed: (bytes) => {
         const snapshot = decodeSnapshot(ADA, bytes);
         if (snapshot === undefined) return "none";
@@ -232,7 +231,7 @@ describe("what a projection and a durable keep, changed", () => {
     const tally = await fuzz<Uint8Array>({
       name: "views and checkpoints",
       count: cases(1_000, 50_000),
-      make: (random) => changedJson(random, json),
+      make: (random) => changeBody(random, 2, json),
       feed: (bytes) => {
         let value: unknown;
         try {
@@ -274,20 +273,9 @@ function changed(random: Random, specimens: readonly Specimen[]): Specimen {
       ? changeHeaders(random, headers, [other.headers])
       : headers,
     body: what === 0 || what > 3
-      ? changedJson(random, [body], [other.body])
+      ? changeBody(random, 2, [body], [other.body])
       : body,
   };
-}
-
-function changedJson(
-  random: Random,
-  bodies: readonly Uint8Array[],
-  others: readonly Uint8Array[] = bodies,
-): Uint8Array {
-  const body = random.pick(bodies);
-  if (random.int(2) === 0) return changeBytes(random, body, others);
-  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
-  return Buffer.from(changeJson(random, text(body), others.map(text)));
 }
 
 function show({ body, headers, subject }: Specimen): string {
