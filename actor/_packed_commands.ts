@@ -34,7 +34,7 @@ export class PackedCommands {
     if (chunk === undefined || !chunk.takes(events, version)) {
       const base = chunk?.version ?? 0;
       if (version - events < base) return false;
-      chunk = new Chunk(time, version - events);
+      chunk = new Chunk(time, version - events, chunk?.youngest);
       this.#chunks.push(chunk);
     }
     chunk.add(events, version, at);
@@ -46,7 +46,10 @@ export class PackedCommands {
   get(id: string): RememberedCommand | undefined {
     if (this.#size === 0 || !readUlid(id)) return undefined;
     for (let i = this.#chunks.length - 1; i >= 0; i--) {
-      const found = this.#chunks[i]!.find(id);
+      const chunk = this.#chunks[i]!;
+      // Younger than all ids here and in all chunks before: as most new ones are.
+      if (time > chunk.youngest) return undefined;
+      const found = chunk.find(id);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -87,6 +90,8 @@ class Chunk {
   version: number;
   /** When the last one was answered. */
   at = 0;
+  /** The latest time of any id here or in a chunk before. */
+  youngest: number;
   #words = new Uint32Array(8 * WORDS);
   readonly #baseTime: number;
   readonly #baseVersion: number;
@@ -94,7 +99,8 @@ class Chunk {
   #last = -Infinity;
   #isRising = true;
 
-  constructor(baseTime: number, baseVersion: number) {
+  constructor(baseTime: number, baseVersion: number, youngest = -Infinity) {
+    this.youngest = youngest;
     this.#baseTime = baseTime;
     this.#baseVersion = baseVersion;
     this.version = baseVersion;
@@ -127,6 +133,7 @@ class Chunk {
     this.at = Math.max(this.at, at);
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
+    this.youngest = Math.max(this.youngest, time);
   }
 
   /** Finds the id that was read last. */
@@ -194,6 +201,8 @@ class Chunk {
 
 // The id that was read last. It is read before each look and each addition, ten
 // thousands of times a second: an object for it would cost more than the look.
+// Two looks mostly follow one another with the same id.
+let read = "";
 let time = 0;
 let high = 0;
 let middle = 0;
@@ -203,6 +212,8 @@ let bad = 0;
 /** Reads an id; false unless it is a ULID in upper case, as it is made. */
 function readUlid(id: string): boolean {
   if (id.length !== 26) return false;
+  if (id === read) return true;
+  read = "";
   bad = 0;
   const t1 = digits(id, 0, 5);
   const t2 = digits(id, 5, 10);
@@ -215,6 +226,7 @@ function readUlid(id: string): boolean {
   high = r1 >>> 4;
   middle = (r1 << 28 | r2 << 8 | r3 >>> 12) >>> 0;
   low = (r3 << 20 | r4) >>> 0;
+  read = id;
   return true;
 }
 

@@ -79,15 +79,23 @@ export const cloudEventsCodec: EventCodec = {
   encode(namespace, events) {
     checkNamespace(namespace);
     if (events.length === 1) {
+      const event = events[0]!;
+      const subject = attribute(event, "actorId");
       return {
         contentType: ONE_EVENT,
-        body: utf8.encode(encodeEvent(namespace, events[0]!)),
+        body: utf8.encode(encodeEvent(namespace, subject, event)),
       };
     }
     let json = "[";
+    let actorId: string | undefined;
+    let subject = "";
     for (let i = 0; i < events.length; i++) {
-      if (i > 0) json += ",";
-      json += encodeEvent(namespace, events[i]!);
+      const event = events[i]!;
+      if (event.actorId !== actorId) {
+        subject = attribute(event, "actorId");
+        actorId = event.actorId;
+      }
+      json += `${i > 0 ? "," : ""}${encodeEvent(namespace, subject, event)}`;
     }
     return { contentType: EVENT_BATCH, body: utf8.encode(json + "]") };
   },
@@ -168,8 +176,11 @@ function textOf(body: Uint8Array): string {
 }
 
 // Each check stands where its part is written: most text is looked at once.
-function encodeEvent(namespace: string, event: Event): string {
-  const subject = attribute(event, "actorId");
+function encodeEvent(
+  namespace: string,
+  subject: string,
+  event: Event,
+): string {
   const id = attribute(event, "id");
   const type = attribute(event, "eventType");
   checkPlace(event);

@@ -16,10 +16,12 @@ function random(): number {
 }
 
 // Within a millisecond only the random part changes, by one: the time is written
-// once. (The library's own monotonic factory writes it for each id.)
+// once (the library's own monotonic factory writes it for each id), and the
+// library counts only where the last two digits overflow.
 let lastTime = -1;
 let timePart = "";
 let randomPart = "";
+let digits = 0;
 
 /**
  * Makes a ULID: 26 characters that sort by the time they were made. Within one
@@ -40,11 +42,13 @@ export function ulid(): string {
     const id = freshUlid(now, random);
     lastTime = now;
     timePart = id.slice(0, 10);
-    randomPart = id.slice(10);
-    return id;
+    randomPart = id.slice(10, 24);
+    digits = PAIRS.indexOf(id.slice(24));
+  } else if (++digits === PAIRS.length) {
+    randomPart = incrementBase32(randomPart);
+    digits = 0;
   }
-  randomPart = incrementBase32(randomPart);
-  return timePart + randomPart;
+  return timePart + randomPart + PAIRS[digits]!;
 }
 
 /**
@@ -142,6 +146,11 @@ export function deriveId(id: string, what: string): string {
 
 const ID = /^[\x21-\x7e]{1,128}$/;
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** All that two digits may be, in order. */
+const PAIRS = Array.from(
+  { length: 1024 },
+  (_, i) => CROCKFORD[i >>> 5]! + CROCKFORD[i & 31]!,
+);
 
 // The library's own check lets through a time above 2^48 - 1, which its
 // decodeTime then refuses, and whatever becomes a digit in upper case, as "ß".

@@ -303,15 +303,16 @@ function fillIn(
   return events.map((event, i) => {
     const commandId = event.commandId ?? ids[i];
     const meta = event.metadata ?? metadata;
-    return {
+    const filled: { -readonly [Key in keyof Unversioned]: Unversioned[Key] } = {
       id: event.id ?? ulid(),
       eventType: event.eventType,
       actorId: address.id,
       data: event.data,
       timestamp: event.timestamp ?? new Date(now),
-      ...(commandId === undefined ? {} : { commandId }),
-      ...(meta === undefined ? {} : { metadata: meta }),
     };
+    if (commandId !== undefined) filled.commandId = commandId;
+    if (meta !== undefined) filled.metadata = meta;
+    return filled;
   });
 }
 
