@@ -284,4 +284,52 @@ export const BUGS: readonly SeededBug[] = [
     seed: 1,
     caughtBy: "policies",
   },
+  {
+    what: "the commits of several actors are sent one by one, not as a batch",
+    changes: [{
+      file: "store/_batch.ts",
+      from: `        "Nats-Batch-Id": id,
+        "Nats-Batch-Sequence": String(i + 1),
+`,
+      to: "",
+    }, {
+      file: "store/_batch.ts",
+      from: `{ ...extra, "Nats-Batch-Commit": "1" }`,
+      to: `(void id, extra)`,
+    }],
+    fault: "F1",
+    seed: 1,
+    caughtBy: "I14",
+  },
+  {
+    what: "live subscribers are shown an event as the one before it",
+    changes: [{
+      file: "bus/_nats_live.ts",
+      from: "named(decodeCommitEvents(codec, arrival, bus).events, namespace),",
+      to: `named(decodeCommitEvents(codec, arrival, bus).events, namespace)
+            .map((event) =>
+              event.version % 97 === 0
+                ? { ...event, version: event.version - 1 }
+                : event
+            ),`,
+    }],
+    fault: "F1",
+    seed: 1,
+    caughtBy: "I8",
+  },
+  {
+    what: "what a node rejects comes back as an error without a code",
+    changes: [{
+      file: "event/errors.ts",
+      from: `    return new Rejected(
+      textOr(details["reason"], "rejected"),
+      message,
+      details,
+    );`,
+      to: "    return new Error(message) as AetherError;",
+    }],
+    fault: "F1",
+    seed: 1,
+    caughtBy: "I13",
+  },
 ];

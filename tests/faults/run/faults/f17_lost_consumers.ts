@@ -6,12 +6,11 @@ import { eventually, startTcpProxy } from "../../../support/mod.ts";
 import type { Random, TcpProxy } from "../../../support/mod.ts";
 import { assertExact, type Seen, Watcher } from "../../_bus_world.ts";
 import type { Fault, World } from "../fault.ts";
+import { areGone, consumersOf, lastOf } from "./_consumers.ts";
 import { Findings } from "./_findings.ts";
 
 /** Milliseconds in which a subscriber goes on. */
 const RESUMES = 10_000;
-/** Milliseconds in which consumers that nobody wants are gone. */
-const GONE = 60_000;
 /** Milliseconds without a heartbeat: longer than it takes to doubt a consumer. */
 const UNHEARD = 12_000;
 
@@ -125,21 +124,7 @@ export const f17: Fault = {
       await far.close();
     }
     await world.settled();
-    const freed = world.now();
-    await found.proved("consumers", () =>
-      eventually(async () => {
-        const left = await consumersOf(world, admin);
-        if (left.length <= before.length + 1) return true;
-        throw new Error(
-          `${left.length} are on the stream, and there were ${before.length}`,
-        );
-      }, { timeout: GONE, interval: 500 }));
-    found.measured(
-      "consumers are as many as before",
-      [world.now() - freed],
-      "ms",
-      GONE,
-    );
+    await areGone(world, admin, before, found);
     await admin.close();
     return found;
   },
@@ -198,17 +183,6 @@ function reachable(watcher: Watcher) {
   };
 }
 
-/** The last sequence of a tally in the log. */
-export async function lastOf(world: World): Promise<number> {
-  const newest = world.client.store.read({
-    type: "tally",
-    direction: "backward",
-    limit: 1,
-  });
-  for await (const { sequence } of newest) return sequence;
-  return 0;
-}
-
 async function logFrom(
   world: World,
   from: number,
@@ -220,30 +194,6 @@ async function logFrom(
     log.push({ actorId, sequence, version });
   }
   return log;
-}
-
-/** Names of all consumers on the log. */
-export async function consumersOf(
-  world: World,
-  admin: Connection,
-): Promise<readonly string[]> {
-  const stream = streamNames(world.namespace).events;
-  const names: string[] = [];
-  for (let total = Infinity; names.length < total;) {
-    const answer = await admin.request(
-      `$JS.API.CONSUMER.NAMES.${stream}`,
-      JSON.stringify({ offset: names.length }),
-      { timeout: 5_000 },
-    );
-    const page = answer.json() as {
-      readonly consumers?: readonly string[] | null;
-      readonly total?: number;
-    };
-    if (!page.consumers?.length) break;
-    names.push(...page.consumers);
-    total = page.total ?? 0;
-  }
-  return names;
 }
 
 /** Deletes all consumers on the log, whoever has them; how many there were. */

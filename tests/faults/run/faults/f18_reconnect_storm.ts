@@ -7,8 +7,8 @@ import {
   type TcpProxy,
 } from "../../../support/mod.ts";
 import type { Fault } from "../fault.ts";
+import { areGone, consumersOf, lastOf } from "./_consumers.ts";
 import { Findings } from "./_findings.ts";
-import { consumersOf, lastOf } from "./f17_lost_consumers.ts";
 
 const CYCLES = 10;
 const SILENT = 2_000;
@@ -17,7 +17,6 @@ const STEP = 50;
 const FIRST = 200;
 /** Milliseconds in which all have connected again. */
 const BACK = 10_000;
-const GONE = 60_000;
 
 /** Many connections, each with a subscription, are cut again and again, and refused for a while. */
 export const f18: Fault = {
@@ -32,7 +31,7 @@ export const f18: Fault = {
     const server = random.pick(world.servers.servers);
     const proxy = await startTcpProxy({ target: server.url });
     const admin = await connect({ servers: [...world.servers.urls] });
-    const consumers = (await consumersOf(world, admin)).length;
+    const before = await consumersOf(world, admin);
     const first = await lastOf(world) + 1;
     const connections: Connection[] = [];
     const buses: NatsEventBus[] = [];
@@ -55,7 +54,10 @@ export const f18: Fault = {
         await subscription.ready;
       }
       const most = (await consumersOf(world, admin)).length;
-      found.injected(most >= consumers + many, `${most} consumers were made`);
+      found.injected(
+        most >= before.length + many,
+        `${most} consumers were made`,
+      );
       const back: number[] = [];
       for (let cycle = 0; cycle < CYCLES; cycle++) {
         const cut = world.now();
@@ -87,19 +89,7 @@ export const f18: Fault = {
       for (const nc of connections) await nc.close();
       await proxy.close();
     }
-    const freed = world.now();
-    await found.proved("consumers", () =>
-      eventually(async () => {
-        const left = (await consumersOf(world, admin)).length;
-        if (left <= consumers + 1) return true;
-        throw new Error(`${left} are left, and there were ${consumers}`);
-      }, { timeout: GONE, interval: 500 }));
-    found.measured(
-      "consumers are as many as before",
-      [world.now() - freed],
-      "ms",
-      GONE,
-    );
+    await areGone(world, admin, before, found);
     await admin.close();
     return found;
   },
