@@ -98,47 +98,28 @@ describe("a simulated cluster", () => {
     }
   });
 
-  it("evicts nobody as a server restarts", LONG, async () => {
-    for (const seed of seeds(1, 25)) {
-      const scenario = scenarioOf(seed, ["restartServer"]);
-      const { deposed, evicted, seized } = await run({
-        ...scenario,
-        ttl: 15_000,
-      });
-      assert.deepEqual({ seed, deposed, evicted, seized }, {
-        seed,
-        deposed: 0,
-        evicted: 0,
-        seized: 0,
-      });
-    }
-  });
-
-  it("evicts nobody whose answers take long", LONG, async () => {
-    for (const seed of seeds(1, 15)) {
-      const scenario = scenarioOf(seed, ["far"]);
-      const { deposed, evicted, seized } = await run(scenario);
-      assert.deepEqual({ seed, deposed, evicted, seized }, {
-        seed,
-        deposed: 0,
-        evicted: 0,
-        seized: 0,
-      });
-    }
-  });
-
-  it("evicts nobody on one sick node's word", LONG, async () => {
-    for (const seed of seeds(1, 15)) {
-      const scenario = scenarioOf(seed, ["sick"]);
-      const { deposed, evicted, seized } = await run(scenario);
-      assert.deepEqual({ seed, deposed, evicted, seized }, {
-        seed,
-        deposed: 0,
-        evicted: 0,
-        seized: 0,
-      });
-    }
-  });
+  for (
+    const { fault, options = {}, upTo, what } of [
+      {
+        what: "as a server restarts",
+        fault: "restartServer",
+        upTo: 25,
+        options: { ttl: 15_000 },
+      },
+      { what: "whose answers take long", fault: "far", upTo: 15 },
+      { what: "on one sick node's word", fault: "sick", upTo: 15 },
+    ] as const
+  ) {
+    it(`evicts nobody ${what}`, LONG, async () => {
+      for (const seed of seeds(1, upTo)) {
+        const scenario = scenarioOf(seed, [fault]);
+        const counts = await run({ ...scenario, ...options });
+        const { deposed, evicted, seized } = counts;
+        const none = { deposed: 0, evicted: 0, seized: 0 };
+        assert.deepEqual({ seed, deposed, evicted, seized }, { seed, ...none });
+      }
+    });
+  }
 });
 
 function seeds(first: number, count: number): number[] {
