@@ -14,7 +14,6 @@
 import {
   type AetherError,
   type CancelTimer,
-  checkNamespace,
   InvalidArgumentError,
   parseActorId,
 } from "../event/mod.ts";
@@ -25,7 +24,12 @@ import { Custody } from "./_custody.ts";
 import { Detector } from "./_detector.ts";
 import { isRecord, shardListOf } from "./_heard.ts";
 import { LeaderElection } from "./leader_election.ts";
-import { connectCluster, type NatsClusterOptions } from "./nats_cluster.ts";
+import {
+  checkNode,
+  checkOptions,
+  type ClusterManagerOptions,
+} from "./_manager_options.ts";
+import { connectCluster } from "./nats_cluster.ts";
 import { NodeDiscovery } from "./node_discovery.ts";
 import type { ClusterPorts } from "./ports.ts";
 import { ShardManager } from "./shard_manager.ts";
@@ -40,31 +44,7 @@ import type {
   ShardOwner,
 } from "./types.ts";
 
-/** How a node takes part in a cluster. */
-export interface ClusterManagerOptions extends NatsClusterOptions {
-  /**
-   * The types of which this node takes shards; none by default: it can lead, but
-   * has no shards.
-   */
-  readonly hosts?: readonly ShardedType[];
-  /** Its share of the shards, relative to that of others; 1 by default. */
-  readonly weight?: number;
-  /** Only looks on: makes itself known to nobody and does not stand for election. */
-  readonly observes?: boolean;
-  /**
-   * Stops to take work for a shard and finishes what runs; when the promise is
-   * fulfilled, or five seconds are over, another node takes the shard.
-   */
-  readonly release?: (shard: HeldShard) => Promise<void> | void;
-  /** Milliseconds that leases last: 15,000 by default, 1,000 at least. */
-  readonly ttl?: number;
-  /** Milliseconds between two probes: 250 by default. */
-  readonly probeEvery?: number;
-  /** Milliseconds that {@link ClusterManager.stop} takes at most to hand over; 10,000 by default. */
-  readonly grace?: number;
-  /** Who is told. */
-  readonly log?: ClusterLog;
-}
+export type { ClusterManagerOptions };
 
 /**
  * A node of a cluster.
@@ -711,39 +691,6 @@ interface Parts {
   readonly detector: Detector;
   readonly allocator: Allocator;
   readonly stops: (() => void)[];
-}
-
-// A node's name is one token of a subject and of a key.
-function checkNode(nodeId: string): string {
-  if (typeof nodeId === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(nodeId)) {
-    return nodeId;
-  }
-  throw new InvalidArgumentError(
-    `Cannot start a node whose name is not 1 to 64 letters, digits, "_" or "-": got ${
-      JSON.stringify(nodeId)
-    }`,
-  );
-}
-
-function checkOptions(
-  nodeId: string,
-  options: ClusterManagerOptions,
-): ClusterManagerOptions {
-  const { cluster, hosts = [], ttl, weight } = options;
-  if (cluster !== undefined) checkNamespace(cluster);
-  for (const { namespace } of hosts) checkNamespace(namespace);
-  const refuse = (what: string, rule: string, value: unknown) => {
-    throw new InvalidArgumentError(
-      `Cannot start node "${nodeId}" as ${what} is ${rule}: got ${value}`,
-    );
-  };
-  if (weight !== undefined && !(weight > 0 && Number.isFinite(weight))) {
-    refuse("weight", "a number above 0", weight);
-  }
-  if (ttl !== undefined && !(ttl >= 1_000 && ttl <= 3_600_000)) {
-    refuse("ttl", "1,000 to 3,600,000 ms", ttl);
-  }
-  return options;
 }
 
 /** Milliseconds without a look that mean that this process stood still. */
