@@ -16,63 +16,24 @@
  * that may be lost on the way, it is asked every few seconds where commands wait,
  * with one request for all shards.
  */
+import type { AetherError, CancelTimer } from "../event/mod.ts";
+import type { Inbox, InboxCommand, InboxPlace } from "../store/mod.ts";
+import { Blocks } from "./_blocks.ts";
 import {
-  AetherError,
-  type CancelTimer,
-  type Clock,
-  parseActorId,
-  Rejected,
-} from "../event/mod.ts";
-import type {
-  FoundParked,
-  Inbox,
-  InboxCommand,
-  InboxPlace,
-  ParkedBecause,
-} from "../store/mod.ts";
-import type { Call } from "./_call.ts";
-import type { RejectedSend } from "./effects.ts";
-import { freezeDeep } from "./_json.ts";
-import type { Log } from "./log.ts";
-import type { Outbox } from "./_outbox.ts";
-import { toldId } from "./_promised.ts";
-
-/** What an intake works with. */
-export interface IntakeOptions {
-  /** Where commands wait. */
-  readonly inbox: Inbox;
-  /** For what senders are told. */
-  readonly outbox: Outbox;
-  /** Where time comes from. */
-  readonly clock: Clock;
-  /** Who is told. */
-  readonly log: Log;
-  /** Whether a type is hosted here, and its shard is this node's. */
-  owns(type: string, shard: number): boolean;
-  /** Hands a call to its actor on this node. */
-  submit(
-    call: Call,
-    resolve: (answer: unknown) => void,
-    reject: (error: unknown) => void,
-  ): void;
-  /** Failures after which a command is parked; 10 by default. */
-  readonly failures?: number | undefined;
-}
+  Carrier,
+  type CarrierOptions,
+  type CarrierStats,
+  type Holding,
+} from "./_carrier.ts";
 
 /** What an intake has done. */
-export interface IntakeStats {
-  /** Durable commands carried out, rejected ones among them. */
-  readonly carriedOut: number;
-  /** Of them, those that were rejected. */
-  readonly rejected: number;
-  /** Commands parked. */
-  readonly parked: number;
+export interface IntakeStats extends CarrierStats {
   /** Messages in the inbox that were no commands, and were removed. */
   readonly refused: number;
 }
 
 /** What is known of one shard of one type. */
-interface Place extends InboxPlace {
+interface Place extends Holding {
   /** Where to read on. */
   next: number;
   /** The highest sequence that is known to be there. */
@@ -84,8 +45,7 @@ interface Place extends InboxPlace {
   /** Sequences of commands that were read and are not done with. */
   readonly held: Set<number>;
   readonly lanes: Map<string, Lane>;
-  /** Ids of parked commands that block what comes behind them, by actor and source. */
-  blocked: Map<string, Set<string>> | undefined;
+  blocked: Blocks | undefined;
   readonly onIdle: (() => void)[];
 }
 
@@ -98,51 +58,29 @@ interface Lane {
   last: number;
 }
 
-/** What became of an attempt. */
-type Attempt =
-  | { readonly kind: "done" }
-  | { readonly kind: "rejected"; readonly rejection: Rejected }
-  /** Not a failure of its own. */
-  | { readonly kind: "passing" }
-  /** It is not for this node any more. */
-  | { readonly kind: "left" }
-  | { readonly kind: "failed"; readonly error: Failure };
-
-/** Why an attempt failed. */
-type Failure = Pick<AetherError, "code" | "message">;
-
 /** Carries out durable commands. */
 export class Intake {
-  readonly #options: IntakeOptions;
-  readonly #limit: number;
+  readonly #options: CarrierOptions;
+  readonly #carrier: Carrier;
   readonly #places = new Map<string, Place>();
   readonly #queue: (() => void)[] = [];
-  readonly #pauses = new Set<() => void>();
   #running = 0;
   #isLooking = false;
   #lookAgain = false;
   #stop: () => void = () => {};
   #cancelLook: CancelTimer | undefined;
   #closed = false;
-  #carriedOut = 0;
-  #rejected = 0;
-  #parked = 0;
   #refused = 0;
 
   /** Takes nothing yet. */
-  constructor(options: IntakeOptions) {
+  constructor(options: CarrierOptions) {
     this.#options = options;
-    this.#limit = options.failures ?? FAILURES;
+    this.#carrier = new Carrier(options);
   }
 
   /** What it has done. */
   get stats(): IntakeStats {
-    return {
-      carriedOut: this.#carriedOut,
-      rejected: this.#rejected,
-      parked: this.#parked,
-      refused: this.#refused,
-    };
+    return { ...this.#carrier.stats, refused: this.#refused };
   }
 
   /** Begins to take. */
@@ -187,7 +125,7 @@ export class Intake {
     if (known === undefined) return Promise.resolve();
     this.#places.delete(keyOf(place));
     known.isStopped = true;
-    for (const wake of [...this.#pauses]) wake();
+    this.#carrier.wake();
     if (known.lanes.size === 0 && !known.isReading) return Promise.resolve();
     return new Promise((resolve) => known.onIdle.push(resolve));
   }
@@ -195,6 +133,7 @@ export class Intake {
   /** Takes nothing more. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#carrier.close();
     this.#stop();
     this.#cancelLook?.();
     await Promise.all(
@@ -253,7 +192,7 @@ export class Intake {
     place.isReading = true;
     const { inbox, log } = this.#options;
     try {
-      place.blocked ??= await this.#blockedOf(place);
+      place.blocked ??= await this.#blocksOf(place);
       for (let misses = 0; this.#mayRead(place);) {
         const page = await inbox.read(place, place.next, { limit: PAGE });
         if (place.isStopped) break;
@@ -262,7 +201,7 @@ export class Intake {
           const { shard, type } = place;
           const message = "a message in the inbox is no command";
           log({ level: "error", message, type, shard, sequence, reason });
-          this.#remove(sequence);
+          this.#carrier.remove(sequence);
         }
         const isNew = page.last >= place.next;
         place.next = Math.max(place.next, page.last + 1);
@@ -273,7 +212,7 @@ export class Intake {
         if (isNew) continue;
         if (++misses > MISSES) break;
         // A replica that is behind.
-        await this.#pause(misses * 5);
+        await this.#carrier.pause(misses * 5);
       }
     } catch (error) {
       const { code, message: reason } = error as AetherError;
@@ -289,12 +228,12 @@ export class Intake {
     return !place.isStopped && !this.#closed && !place.isFull;
   }
 
-  async #blockedOf(place: Place): Promise<Map<string, Set<string>>> {
-    const blocked = new Map<string, Set<string>>();
+  async #blocksOf(place: Place): Promise<Blocks> {
+    const blocks = new Blocks();
     for (const parked of await this.#options.inbox.parked(place)) {
-      block(blocked, parked);
+      blocks.add(parked);
     }
-    return blocked;
+    return blocks;
   }
 
   // ---- lanes ----
@@ -326,7 +265,7 @@ export class Intake {
     try {
       while (!place.isStopped && await this.#hasMore(place, actorId, lane)) {
         const command = lane.waiting[0]!;
-        if (!await this.#carryOut(place, command)) break;
+        if (!await this.#carrier.carryOut(place, command)) break;
         lane.waiting.shift();
         place.held.delete(command.sequence);
         if (place.isFull && place.held.size <= WINDOW / 2) this.#read(place);
@@ -378,352 +317,12 @@ export class Intake {
     }
     this.#running++;
   }
-
-  /** Returns whether the command is done with. */
-  async #carryOut(place: Place, command: InboxCommand): Promise<boolean> {
-    if (command.parked !== undefined) return await this.#unpark(place, command);
-    if (place.blocked?.has(blockOf(command))) {
-      const blocked = {
-        message: "it stands behind one that failed",
-        code: "",
-      } as const;
-      return await this.#park(place, command, "behind", blocked, 0);
-    }
-    const { attempt, attempts } = await this.#tryOut(place, command);
-    switch (attempt.kind) {
-      case "done":
-        this.#carriedOut++;
-        break;
-      case "rejected": {
-        this.#carriedOut++;
-        this.#rejected++;
-        const { rejection } = attempt;
-        if (command.onRejected === undefined) {
-          return await this.#park(
-            place,
-            command,
-            "rejected",
-            rejection,
-            attempts,
-          );
-        }
-        await this.#tell(command, rejection);
-        break;
-      }
-      case "failed":
-        return await this.#park(
-          place,
-          command,
-          "failed",
-          attempt.error,
-          attempts,
-        );
-      default:
-        return false;
-    }
-    await this.#remove(command.sequence);
-    return true;
-  }
-
-  /** Tries until it is done, rejected, not this node's any more, or has failed for good. */
-  async #tryOut(
-    place: Place,
-    command: InboxCommand,
-    refuse?: Rejected,
-  ): Promise<{ readonly attempt: Attempt; readonly attempts: number }> {
-    let pause = PAUSE;
-    for (let attempts = 1;;) {
-      const attempt = await this.#attempt(place, command, refuse);
-      if (attempt.kind === "failed") {
-        if (attempts >= this.#limit) return { attempt, attempts };
-        attempts++;
-      } else if (attempt.kind !== "passing") return { attempt, attempts };
-      await this.#pause(pause);
-      pause = Math.min(pause * 2, LONGEST_PAUSE);
-    }
-  }
-
-  #attempt(
-    place: Place,
-    command: InboxCommand,
-    refuse: Rejected | undefined,
-  ): Promise<Attempt> {
-    const { clock, owns, submit } = this.#options;
-    if (place.isStopped || this.#closed || !owns(place.type, place.shard)) {
-      return Promise.resolve({ kind: "left" });
-    }
-    const since = clock.monotonic();
-    const call: Call = {
-      address: parseActorId(command.actorId),
-      name: command.command,
-      input: freezeDeep(command.input),
-      commandId: command.commandId,
-      attempt: 1,
-      since,
-      deadline: since + TIMEOUT,
-      chain: [],
-      correlationId: command.correlationId,
-      causationId: command.causationId,
-      traceparent: command.traceparent,
-      durable: true,
-      ...(command.timer === undefined ? {} : { timer: command.timer }),
-      ...(refuse === undefined ? {} : { refuse }),
-    };
-    return new Promise((resolve) => {
-      submit(
-        call,
-        () => resolve({ kind: "done" }),
-        (error) => resolve(attemptOf(error)),
-      );
-    });
-  }
-
-  // ---- outcomes ----
-
-  /** Tells the sender, as a durable command of its own. */
-  async #tell(command: InboxCommand, rejection: Rejected): Promise<void> {
-    const { reason: _reason, ...details } = rejection.details;
-    const input: RejectedSend = {
-      reason: rejection.reason,
-      message: rejection.message,
-      details,
-      by: command.actorId,
-      command: command.command,
-      input: command.input ?? null,
-    };
-    const { correlationId, traceparent } = command;
-    await this.#options.outbox.sendDurable({
-      commandId: toldId(command.commandId),
-      actorId: command.source,
-      command: command.onRejected!,
-      input,
-      source: command.actorId,
-      causationId: command.commandId,
-      ...(correlationId === undefined ? {} : { correlationId }),
-      ...(traceparent === undefined ? {} : { traceparent }),
-    });
-  }
-
-  async #park(
-    place: Place,
-    command: InboxCommand,
-    because: ParkedBecause,
-    { code, message }: Failure | {
-      readonly code: "";
-      readonly message: string;
-    },
-    attempts: number,
-  ): Promise<boolean> {
-    const { clock, inbox, log, outbox } = this.#options;
-    const { sequence, ...parkedCommand } = command;
-    const parked = {
-      command: parkedCommand,
-      because,
-      reason: message,
-      code: because === "rejected" ? "rejected" : code,
-      attempts,
-      at: new Date(clock.now()),
-      order: sequence,
-    };
-    await outbox.untilDone(
-      `a parked "${command.command}" of "${command.actorId}"`,
-      () => inbox.park(parked),
-    );
-    if (place.blocked !== undefined) block(place.blocked, parked);
-    this.#parked++;
-    log({
-      level: because === "behind" ? "info" : "warn",
-      message: "a durable command is parked",
-      actorId: command.actorId,
-      command: command.command,
-      commandId: command.commandId,
-      because,
-      attempts,
-      reason: message,
-    });
-    await this.#remove(sequence);
-    return true;
-  }
-
-  /** Carries out what was asked for of a parked command. */
-  async #unpark(place: Place, order: InboxCommand): Promise<boolean> {
-    const { inbox, outbox } = this.#options;
-    const { actorId, commandId, sequence } = order;
-    const found = await outbox.untilDone(
-      `what is parked of "${actorId}"`,
-      () => inbox.findParked(actorId, commandId),
-    );
-    if (found !== undefined) {
-      const isOver = order.parked === "drop"
-        ? await this.#drop(place, found)
-        : await this.#replay(place, found);
-      if (!isOver) return false;
-    }
-    await this.#remove(sequence);
-    return true;
-  }
-
-  async #replay(place: Place, found: FoundParked): Promise<boolean> {
-    // What was rejected stays so: its outcome is stored.
-    if (found.because === "rejected") return true;
-    const command = { ...found.command, sequence: found.order };
-    const { attempt, attempts } = await this.#tryOut(place, command);
-    switch (attempt.kind) {
-      case "done":
-        this.#carriedOut++;
-        break;
-      case "rejected":
-        this.#carriedOut++;
-        this.#rejected++;
-        if (command.onRejected !== undefined) {
-          await this.#tell(command, attempt.rejection);
-          break;
-        }
-        await this.#parkAgain(found, "rejected", attempt.rejection, attempts);
-        unblock(place.blocked, found);
-        return true;
-      case "failed":
-        await this.#parkAgain(found, "failed", attempt.error, attempts);
-        return true;
-      default:
-        return false;
-    }
-    await this.#forget(place, found);
-    return true;
-  }
-
-  /** Sees to it that it is never carried out, and tells the sender where it asked. */
-  async #drop(place: Place, found: FoundParked): Promise<boolean> {
-    if (found.because !== "rejected") {
-      const command = { ...found.command, sequence: found.order };
-      const refuse = new Rejected("dropped", "it was parked, and dropped");
-      const { attempt } = await this.#tryOut(place, command, refuse);
-      if (attempt.kind === "left" || attempt.kind === "passing") return false;
-      // Of an actor that cannot be used nothing can be stored; nor can it be done.
-      if (attempt.kind !== "done" && command.onRejected !== undefined) {
-        await this.#tell(
-          command,
-          attempt.kind === "rejected" ? attempt.rejection : refuse,
-        );
-      }
-    }
-    await this.#forget(place, found);
-    return true;
-  }
-
-  async #parkAgain(
-    found: FoundParked,
-    because: ParkedBecause,
-    { code, message }: Failure | {
-      readonly code: "";
-      readonly message: string;
-    },
-    attempts: number,
-  ): Promise<void> {
-    const { clock, inbox, outbox } = this.#options;
-    const { sequence: _sequence, ...parked } = found;
-    await outbox.untilDone(
-      `a parked "${found.command.command}"`,
-      () =>
-        inbox.park({
-          ...parked,
-          because,
-          reason: message,
-          code,
-          attempts: found.attempts + attempts,
-          at: new Date(clock.now()),
-        }),
-    );
-  }
-
-  async #forget(place: Place, found: FoundParked): Promise<void> {
-    await this.#remove(found.sequence);
-    unblock(place.blocked, found);
-  }
-
-  #remove(sequence: number): Promise<void> {
-    const { inbox, outbox } = this.#options;
-    return outbox.untilDone(
-      `the end of a durable command`,
-      () => inbox.remove(sequence),
-    );
-  }
-
-  /** Waits, but not longer than it may go on. */
-  #pause(ms: number): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        cancel();
-        this.#pauses.delete(done);
-        resolve();
-      };
-      const cancel = this.#options.clock.timer(ms, done);
-      this.#pauses.add(done);
-    });
-  }
-}
-
-function attemptOf(error: unknown): Attempt {
-  if (error instanceof Rejected) return { kind: "rejected", rejection: error };
-  if (!(error instanceof AetherError)) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { kind: "failed", error: { code: "command_failed", message } };
-  }
-  switch (error.code) {
-    case "moved":
-    case "closed":
-      return { kind: "left" };
-    case "overloaded":
-    case "store_unavailable":
-    case "outcome_unknown":
-    case "version_conflict":
-      return { kind: "passing" };
-    default:
-      return { kind: "failed", error };
-  }
 }
 
 function keyOf({ shard, type }: InboxPlace): string {
   return `${type}/${shard}`;
 }
 
-function blockOf(
-  { actorId, source }: { readonly actorId: string; readonly source: string },
-): string {
-  return `${actorId} ${source}`;
-}
-
-function block(
-  blocked: Map<string, Set<string>>,
-  { because, command }: Pick<FoundParked, "because" | "command">,
-): void {
-  // What was rejected has come to an end: order is kept.
-  if (because === "rejected") return;
-  const key = blockOf(command);
-  const ids = blocked.get(key) ?? new Set();
-  ids.add(command.commandId);
-  blocked.set(key, ids);
-}
-
-function unblock(
-  blocked: Map<string, Set<string>> | undefined,
-  { command }: FoundParked,
-): void {
-  const key = blockOf(command);
-  const ids = blocked?.get(key);
-  ids?.delete(command.commandId);
-  if (ids?.size === 0) blocked!.delete(key);
-}
-
-/** Failures after which a command is parked. */
-const FAILURES = 10;
-/** Milliseconds before the second attempt; doubled for each one after. */
-const PAUSE = 100;
-/** Most milliseconds between two attempts. */
-const LONGEST_PAUSE = 30_000;
-/** Milliseconds an attempt may take. */
-const TIMEOUT = 30_000;
 /** Commands read at a time. */
 const PAGE = 128;
 /** Commands of one shard that may be read ahead. */

@@ -34,6 +34,7 @@
  */
 export { Aether, type AetherOptions, type AetherStats } from "./aether.ts";
 export type { EffectsStats } from "./_effects.ts";
+export type { CarrierStats } from "./_carrier.ts";
 export type { IntakeStats } from "./_intake.ts";
 export type { HandlerFailure, HostStats, QuarantinedActor } from "./_host.ts";
 export * from "./context.ts";

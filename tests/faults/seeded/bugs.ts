@@ -169,7 +169,7 @@ export const BUGS: readonly SeededBug[] = [
   {
     what: "a command that is to be parked is removed instead",
     changes: [{
-      file: "actor/_intake.ts",
+      file: "actor/_carrier.ts",
       from: "() => inbox.park(parked),",
       to: "() => Promise.resolve(inbox),",
     }],
@@ -180,7 +180,7 @@ export const BUGS: readonly SeededBug[] = [
   {
     what: "a sender is told twice that what it sent was rejected",
     changes: [{
-      file: "actor/_intake.ts",
+      file: "actor/_carrier.ts",
       from: "        await this.#tell(command, rejection);\n",
       to: `        await this.#tell(command, rejection);
         const other = toldId(command.commandId);
