@@ -17,14 +17,10 @@ import {
   InvalidArgumentError,
   type NewEvent,
   parseActorId,
-  parseEventSubject,
   type StoredEvent,
   systemClock,
-  TRAIL_LENGTH,
 } from "../event/mod.ts";
 import { RawHeaders } from "../nats/mod.ts";
-import type { StoredMessage } from "./_api.ts";
-import { decodeCommit } from "./_commit.ts";
 import type { StoreStats } from "./_context.ts";
 import {
   type CommitDraft,
@@ -33,13 +29,9 @@ import {
   type DraftContext,
   draftSave,
 } from "./_draft.ts";
-import {
-  type ActorLog,
-  contentOf,
-  InMemoryLog,
-  type LogContent,
-} from "./_memory_log.ts";
+import { contentOf, InMemoryLog, type LogContent } from "./_memory_log.ts";
 import { MemoryInbox } from "./_memory_inbox.ts";
+import { firstAbove, MemoryReader } from "./_memory_reader.ts";
 import {
   checkCall,
   checkFromVersion,
@@ -53,7 +45,6 @@ import {
   MAX_NEWER,
   meets,
   newerFrom,
-  type ReadPlan,
   said,
 } from "./_rules.ts";
 import {
@@ -138,6 +129,7 @@ export class InMemoryEventStore
   readonly #stats: StoreStats;
   readonly #log: LogContent;
   readonly #context: DraftContext;
+  readonly #reader: MemoryReader;
   readonly #maxPayload: number;
   #closed = false;
 
@@ -163,6 +155,7 @@ export class InMemoryEventStore
     this.#log = contentOf(log);
     this.inbox = new MemoryInbox(this.#log.inbox, clock);
     this.#context = { namespace, clock, codec };
+    this.#reader = new MemoryReader(this.#log, codec);
     this.#maxPayload = options.maxPayload ?? 1_048_576;
     this.#stats = {
       appended: 0,
@@ -223,7 +216,7 @@ export class InMemoryEventStore
     this.#enter(options);
     const from = checkFromVersion(fromVersion);
     const actor = parseActorId(actorId).id;
-    return [...this.#eventsOf(checkRead({ actorId: actor, from }))];
+    return [...this.#reader.eventsOf(checkRead({ actorId: actor, from }))];
   }
 
   /** As {@link EventStore.getLatestVersion}. */
@@ -233,7 +226,7 @@ export class InMemoryEventStore
     options?: CallOptions,
   ): Promise<number> {
     this.#enter(options);
-    return this.#tail(parseActorId(actorId)).version;
+    return this.#reader.tail(parseActorId(actorId)).version;
   }
 
   /** As {@link EventStore.read}. */
@@ -241,8 +234,8 @@ export class InMemoryEventStore
     this.#assertOpen();
     const plan = checkRead(options);
     const events = plan.address === undefined
-      ? this.#eventsOfMany(plan)
-      : this.#eventsOf(plan);
+      ? this.#reader.eventsOfMany(plan)
+      : this.#reader.eventsOf(plan);
     return this.#paced(events, plan.signal);
   }
 
@@ -255,7 +248,7 @@ export class InMemoryEventStore
     const { id } = parseActorId(actorId);
     const sequences = this.#log.actors.get(id)?.sequences ?? [];
     return this.#paced(
-      this.#commitsBack(id, sequences.slice()),
+      this.#reader.commitsBack(id, sequences.slice()),
       options?.signal,
     );
   }
@@ -276,11 +269,11 @@ export class InMemoryEventStore
   async load(actorId: string, options?: LoadOptions): Promise<LoadedActor> {
     this.#enter(options);
     const { address, after, schema } = checkLoad(actorId, options);
-    const position = this.#tail(address);
+    const position = this.#reader.tail(address);
     if (after !== undefined) {
       const base = { version: after.version, sequence: after.trail[0] ?? 0 };
       return {
-        commits: this.#commitsBehind(address, base, position),
+        commits: this.#reader.commitsBehind(address, base, position),
         position,
       };
     }
@@ -289,7 +282,7 @@ export class InMemoryEventStore
       : this.#fittingSnapshot(address, schema);
     if (snapshot !== undefined) {
       try {
-        const commits = this.#commitsBehind(address, snapshot, position);
+        const commits = this.#reader.commitsBehind(address, snapshot, position);
         return { snapshot, commits, position };
       } catch (error) {
         // Whether the snapshot or the log is at fault, the whole log will tell.
@@ -297,7 +290,7 @@ export class InMemoryEventStore
         this.#stats.snapshotsIgnored++;
       }
     }
-    const commits = this.#commitsBehind(address, START, position);
+    const commits = this.#reader.commitsBehind(address, START, position);
     return { commits, position };
   }
 
@@ -326,7 +319,7 @@ export class InMemoryEventStore
   /** As {@link EffectStore.commits}. */
   commits(options: CommitsOptions): AsyncIterable<ActorCommit> {
     this.#enter(options);
-    return this.#paced(this.#commitsOf(options), options.signal);
+    return this.#paced(this.#reader.commitsOf(options), options.signal);
   }
 
   /** As {@link SnapshotStore.saveSnapshot}. */
@@ -392,7 +385,7 @@ export class InMemoryEventStore
   /** Stores all or none: nothing can come between the checks and the last write. */
   #commit(drafts: readonly CommitDraft[]): AppendResult[] {
     const ready = drafts.map((draft) => {
-      const tail = this.#tail(draft.address);
+      const tail = this.#reader.tail(draft.address);
       if (!meets(draft.expected, tail)) throw this.#conflict(draft, tail);
       const message = draft.encode(tail);
       checkSize(
@@ -423,7 +416,7 @@ export class InMemoryEventStore
         limit: MAX_NEWER,
       });
       try {
-        newer = [...this.#eventsOf(plan)];
+        newer = [...this.#reader.eventsOf(plan)];
       } catch (error) {
         // The conflict is certain; what it would show is not there to be shown.
         if (!(error instanceof CorruptLogError)) throw error;
@@ -435,214 +428,6 @@ export class InMemoryEventStore
   /** The version an append will probably go behind. */
   readonly #guess = (address: ActorAddress): number =>
     this.#log.actors.get(address.id)?.versions.at(-1) ?? 0;
-
-  /** Where an actor's log ends. */
-  #tail(address: ActorAddress): ActorPosition {
-    const actor = this.#log.actors.get(address.id);
-    if (actor === undefined) {
-      return { actorId: address.id, version: 0, trail: [] };
-    }
-    const trail = actor.sequences.slice(-1 - TRAIL_LENGTH).reverse();
-    const version = this.#versionBehind(actor, actor.sequences.length - 1);
-    const { generation } = this.#commitAt(trail[0]!);
-    return {
-      actorId: address.id,
-      version,
-      trail,
-      ...(generation === undefined ? {} : { generation }),
-    };
-  }
-
-  /** The version behind a message of an actor; read from it where it is not sure. */
-  #versionBehind(actor: ActorLog, index: number): number {
-    const sequence = actor.sequences[index]!;
-    if (actor.unsure.has(sequence)) {
-      actor.versions[index] = this.#commitAt(sequence).version;
-      actor.unsure.delete(sequence);
-    }
-    return actor.versions[index]!;
-  }
-
-  #commitAt(sequence: number): StoredCommit {
-    return this.#decode(this.#log.at(sequence)!);
-  }
-
-  #decode(message: StoredMessage): StoredCommit {
-    const { trail: _trail, ...commit } = decodeCommit(
-      this.#context.codec,
-      this.#log.subjects,
-      message,
-    );
-    return commit;
-  }
-
-  /** The commits behind a base up to the end, checked to follow each other. */
-  #commitsBehind(
-    address: ActorAddress,
-    base: { readonly version: number; readonly sequence: number },
-    tail: ActorPosition,
-  ): StoredCommit[] {
-    const last = tail.trail[0] ?? 0;
-    if (last < base.sequence) {
-      throw new CorruptLogError(
-        `Cannot load "${address.id}" as its log ends at sequence ${last}, before ` +
-          `sequence ${base.sequence} that was seen already: the stream is another one`,
-        { details: { actorId: address.id, sequence: base.sequence } },
-      );
-    }
-    const sequences = this.#log.actors.get(address.id)?.sequences ?? [];
-    let version = base.version;
-    return sequences.slice(firstAbove(sequences, base.sequence)).map(
-      (sequence) => {
-        const commit = this.#commitAt(sequence);
-        if (commit.version !== version + commit.events.length) {
-          throw missing(address, version + 1);
-        }
-        version = commit.version;
-        return commit;
-      },
-    );
-  }
-
-  /** An actor's commits, newest first, checked to follow each other. */
-  *#commitsBack(
-    actorId: string,
-    sequences: readonly number[],
-  ): Generator<StoredCommit> {
-    let version: number | undefined;
-    for (let i = sequences.length - 1; i >= 0; i--) {
-      const commit = this.#commitAt(sequences[i]!);
-      version ??= commit.version;
-      if (commit.version !== version) {
-        throw missing(parseActorId(actorId), version);
-      }
-      version -= commit.events.length;
-      yield commit;
-    }
-    if (version !== undefined && version > 0) {
-      throw missing(parseActorId(actorId), version);
-    }
-  }
-
-  /** One actor's events; where they end is fixed by the call. */
-  #eventsOf(plan: ReadPlan): Iterable<StoredEvent> {
-    const actor = this.#log.actors.get(plan.address!.id);
-    if (actor === undefined) return [];
-    const end = actor.sequences.length;
-    const fixed = {
-      ...actor,
-      end,
-      last: () => this.#versionBehind(actor, end - 1),
-    };
-    return plan.backward
-      ? this.#backward(plan, fixed)
-      : this.#forward(plan, fixed);
-  }
-
-  *#forward(plan: ReadPlan, actor: FixedLog): Generator<StoredEvent> {
-    const last = actor.last();
-    const from = Math.max(1, plan.from);
-    const to = Math.min(plan.to, last);
-    let left = plan.limit;
-    let version = from - 1;
-    const first = firstAbove(actor.versions, version);
-    // To the end of the log, so that what follows the last event is checked too.
-    const done = () => left <= 0 || from > to || (version >= to && to < last);
-    for (let i = first; i < actor.end && !done(); i++) {
-      const commit = this.#commitAt(actor.sequences[i]!);
-      const base = commit.version - commit.events.length;
-      if (i === first ? base > version : base !== version) {
-        throw missing(actor.address, version + 1);
-      }
-      for (const event of commit.events) {
-        if (event.version < from || event.version > to) continue;
-        if (left-- <= 0) return;
-        yield event;
-      }
-      version = commit.version;
-    }
-    if (!done() && version < to) throw missing(actor.address, version + 1);
-  }
-
-  *#backward(plan: ReadPlan, actor: FixedLog): Generator<StoredEvent> {
-    const last = actor.last();
-    const from = Math.max(1, plan.from);
-    const to = Math.min(plan.to, last);
-    let left = plan.limit;
-    let version = to;
-    const first = to < last
-      ? Math.min(firstAbove(actor.versions, to - 1), actor.end - 1)
-      : actor.end - 1;
-    const done = () => left <= 0 || version < from;
-    for (let i = first; i >= 0 && !done(); i--) {
-      const commit = this.#commitAt(actor.sequences[i]!);
-      const base = commit.version - commit.events.length;
-      const inside = i === first && to < last && base < to &&
-        to <= commit.version;
-      if (commit.version !== version && !inside) {
-        throw missing(actor.address, version);
-      }
-      for (const event of commit.events.toReversed()) {
-        if (event.version < from || event.version > to) continue;
-        if (left-- <= 0) return;
-        yield event;
-      }
-      version = base;
-    }
-    if (!done()) throw missing(actor.address, version);
-  }
-
-  /** The events of a type or of the namespace; where they end is fixed by the call. */
-  #eventsOfMany(plan: ReadPlan): Iterable<StoredEvent> {
-    const { messages, types } = this.#log;
-    const from = Math.max(1, plan.from);
-    const to = Math.min(plan.to, messages.length);
-    if (plan.type === undefined) {
-      return this.#scan(plan, from, to, (place) => place);
-    }
-    const sequences = types.get(plan.type) ?? [];
-    const first = firstAbove(sequences, from - 1);
-    const last = firstAbove(sequences, to) - 1;
-    return this.#scan(plan, first, last, (place) => sequences[place]!);
-  }
-
-  *#scan(
-    plan: ReadPlan,
-    first: number,
-    last: number,
-    sequenceAt: (place: number) => number,
-  ): Generator<StoredEvent> {
-    let left = plan.limit;
-    for (let n = 0; n <= last - first && left > 0; n++) {
-      const place = plan.backward ? last - n : first + n;
-      const message = this.#log.at(sequenceAt(place));
-      if (message === undefined) continue;
-      const { events } = this.#decode(message);
-      for (const event of plan.backward ? events.toReversed() : events) {
-        if (left-- <= 0) return;
-        yield event;
-      }
-    }
-  }
-
-  *#commitsOf({ from, shard, type }: CommitsOptions): Generator<ActorCommit> {
-    const { messages } = this.#log;
-    const last = messages.length;
-    for (let sequence = Math.max(1, from); sequence <= last; sequence++) {
-      const message = this.#log.at(sequence);
-      if (message === undefined) continue;
-      const { address } = parseEventSubject(message.subject);
-      if (shard !== undefined && address.shard !== shard) continue;
-      if (type !== undefined && address.type !== type) continue;
-      let commit: StoredCommit;
-      try {
-        commit = this.#decode(message);
-      } catch {
-        continue; // its own actor tells
-      }
-      yield { ...commit, actorId: address.id };
-    }
-  }
 
   async *#paced<T>(
     items: Iterable<T>,
@@ -682,7 +467,7 @@ export class InMemoryEventStore
       return false;
     }
     try {
-      const commit = this.#decode(message);
+      const commit = this.#reader.decode(message);
       return commit.commitId === commitId && commit.version === version;
     } catch {
       return false;
@@ -693,7 +478,7 @@ export class InMemoryEventStore
   #place(address: ActorAddress, snapshot: ActorSnapshot): PlacedSnapshot {
     const { commitId, schema = 1, sequence, version } = snapshot;
     const whole = { ...snapshot, actorId: address.id, schema };
-    const tail = this.#tail(address);
+    const tail = this.#reader.tail(address);
     const actor = this.#log.actors.get(address.id);
     // The commit that brought it, not a fence behind it: those hold outcomes.
     const index = firstAbove(actor?.versions ?? [], version - 1);
@@ -706,37 +491,10 @@ export class InMemoryEventStore
     if (sequence !== undefined && commitId !== undefined) {
       return { ...whole, sequence, commitId };
     }
-    const found = this.#commitAt(actor.sequences[index]!);
+    const found = this.#reader.commitAt(actor.sequences[index]!);
     return { ...whole, sequence: found.sequence, commitId: found.commitId };
   }
 }
 
-/** An actor's log as far as a reading goes. */
-interface FixedLog extends ActorLog {
-  /** How many of its messages count. */
-  readonly end: number;
-  /** The actor's version behind the last of them. */
-  readonly last: () => number;
-}
-
 const START = { version: 0, sequence: 0 };
 const SNAPSHOT_HEADERS = 256;
-
-/** Index of the first number above a bound, in rising numbers; their count if none. */
-function firstAbove(rising: readonly number[], bound: number): number {
-  let low = 0;
-  let high = rising.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (rising[middle]! > bound) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-function missing(address: ActorAddress, version: number): CorruptLogError {
-  return new CorruptLogError(
-    `Cannot read "${address.id}" as version ${version} is missing from its log`,
-    { details: { actorId: address.id, version } },
-  );
-}
