@@ -21,6 +21,11 @@ export interface Call {
   readonly input: unknown;
   /** The command's id, the same on every attempt; queries have one too, unused. */
   readonly commandId: string;
+  /**
+   * Whether that id was made for this very call. At its first attempt nothing can
+   * be known of it then; one that was given may have been given before.
+   */
+  readonly hasNewId?: boolean;
   /** 1 for the first; more when an earlier attempt may have been delivered. */
   readonly attempt: number;
   /** When it was made, or came in, on the monotonic clock of this process. */
@@ -101,13 +106,13 @@ export function makeCall(
   const linear = isLinear(options.consistency, action);
   const since = clock.monotonic();
   const deadline = since + timeout;
+  const given = options.commandId ?? origin?.commandId;
   return {
     address,
     name,
     input: frozen,
-    commandId: options.commandId === undefined
-      ? origin?.commandId ?? ulid()
-      : checkId(options.commandId, "command id"),
+    commandId: given === undefined ? ulid() : checkId(given, "command id"),
+    hasNewId: given === undefined,
     attempt: origin?.attempt ?? 1,
     since,
     deadline: origin === undefined

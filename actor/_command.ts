@@ -468,14 +468,15 @@ export class CommandRunner {
 
   /**
    * Whether the log has to be asked for a command that is not remembered: if an
-   * attempt of it may have been stored. A first attempt is taken for one where it
-   * would be remembered otherwise: an id may be older than the memory, as somebody
-   * has kept it for a repetition, and the memory shorter than it should be, as the
-   * actor was just loaded.
+   * attempt of it may have been stored. A first attempt under an id that was given
+   * is taken for one where it would be remembered otherwise: an id may be older
+   * than the memory, as somebody has kept it for a repetition, and the memory
+   * shorter than it should be, as the actor was just loaded.
    */
   #mustLookBack(job: Job): boolean {
-    const { commandId, timer } = job.call;
+    const { attempt, commandId, hasNewId, timer } = job.call;
     if (job.isNew || job.known !== undefined) return false;
+    if (hasNewId && attempt === 1) return false;
     // While its timer is live the command was not done.
     if (timer !== undefined) return false;
     return isDurable(job)

@@ -63,6 +63,7 @@ export function encodeCall(
     })),
     headers: encodeHeaders({
       [CallHeader.commandId]: call.commandId,
+      [CallHeader.newId]: call.hasNewId ? "1" : undefined,
       [CallHeader.attempt]: String(call.attempt),
       [CallHeader.deadline]: String(Math.max(1, Math.ceil(left))),
       [CallHeader.chain]: chain.length === 0 ? undefined : toAscii(chain),
@@ -81,6 +82,7 @@ export function encodeAsk(call: Call, left: number): Outgoing {
     body: utf8.encode(input === undefined ? "" : JSON.stringify(input)),
     headers: encodeHeaders({
       [CallHeader.commandId]: call.commandId,
+      [CallHeader.newId]: call.hasNewId ? "1" : undefined,
       [CallHeader.attempt]: String(call.attempt),
       [CallHeader.deadline]: String(Math.max(1, Math.ceil(left))),
       [CallHeader.chain]: chain.length === 0 ? undefined : toAscii(chain),
@@ -232,6 +234,7 @@ function readHeaders(
   const since = clock.monotonic();
   return {
     commandId: commandId === "" ? ulid() : checkId(commandId, "command id"),
+    hasNewId: commandId === "" || headers.get(CallHeader.newId) === "1",
     attempt: numberOf(headers, CallHeader.attempt, 1),
     since,
     deadline: since + Math.min(timeout, MAX_TIMEOUT),

@@ -38,6 +38,8 @@ export const CallHeader = {
   error: "Aether-Error",
   /** The command's id, the same on every attempt. */
   commandId: "Aether-Command-Id",
+  /** `1` where the command's id was made for this call, and not given to it. */
+  newId: "Aether-New-Id",
   /** 1 on the first attempt. */
   attempt: "Aether-Attempt",
   /** Milliseconds the caller still waits. */

@@ -23,14 +23,9 @@ import {
   Link,
 } from "../nats/mod.ts";
 import { JetStreamApi, refusalToError } from "./_api.ts";
-import { storeBatch } from "./_batch.ts";
+import { appendOne, appendSeveral } from "./_append.ts";
 import { type Context, readTail, type StoreStats } from "./_context.ts";
-import {
-  type CommitDraft,
-  draftAppend,
-  draftAppendAll,
-  draftSave,
-} from "./_draft.ts";
+import { draftAppend, draftAppendAll, draftSave } from "./_draft.ts";
 import { listActors } from "./_list.ts";
 import { loadActor } from "./_load.ts";
 import { PositionCache } from "./_positions.ts";
@@ -42,15 +37,8 @@ import {
   checkLoad,
   checkRead,
   checkSchema,
-  checkSize,
   checkSnapshot,
-  conflict,
-  expectedNumber,
-  MAX_NEWER,
-  meets,
-  newerFrom,
 } from "./_rules.ts";
-import { storeCommit } from "./_settle.ts";
 import { JetStreamInbox } from "./_jetstream_inbox.ts";
 import { actorPages } from "./_pages.ts";
 import { findSnapshot, keepSnapshot } from "./_snapshots.ts";
@@ -59,7 +47,6 @@ import type { Inbox } from "./inbox.ts";
 import type {
   ActorAppend,
   ActorCommit,
-  ActorPosition,
   AppendAllOptions,
   AppendOptions,
   AppendResult,
@@ -226,7 +213,7 @@ export class JetStreamEventStore
   saveEvent(event: Event, options: CallOptions = {}): Promise<StoredEvent> {
     return this.#call(options, "Cannot append", async (deadline) => {
       const draft = draftSave(this.#context, event);
-      return (await this.#append(draft, deadline)).events[0]!;
+      return (await appendOne(this.#context, draft, deadline)).events[0]!;
     });
   }
 
@@ -240,7 +227,7 @@ export class JetStreamEventStore
       const guess = (address: ActorAddress) =>
         this.#context.positions.get(address.id)?.version ?? 0;
       const draft = draftAppend(this.#context, actorId, events, options, guess);
-      return this.#append(draft, deadline);
+      return appendOne(this.#context, draft, deadline);
     });
   }
 
@@ -255,7 +242,8 @@ export class JetStreamEventStore
       (deadline) => {
         const guess = (address: ActorAddress) =>
           this.#context.positions.get(address.id)?.version ?? 0;
-        return this.#appendAll(
+        return appendSeveral(
+          this.#context,
           draftAppendAll(this.#context, appends, options, guess),
           deadline,
         );
@@ -446,150 +434,6 @@ export class JetStreamEventStore
     for (const link of this.#links) await link.close();
   }
 
-  async #append(draft: CommitDraft, deadline: Deadline): Promise<AppendResult> {
-    const { address, commitId, expected } = draft;
-    const subject = this.#context.subjects.event(address);
-    let position = await this.#startFrom(draft, deadline);
-    for (let tries = 1;; tries++) {
-      const message = draft.encode(position);
-      checkSize(
-        address,
-        message.headers.length + message.body.length,
-        this.#context.link.maxPayload,
-      );
-      const slot = {
-        actorId: address.id,
-        subject,
-        expected: position.trail[0] ?? 0,
-        commitId,
-      };
-      const sequence = await storeCommit(
-        this.#context,
-        slot,
-        message,
-        deadline,
-      );
-      if (sequence !== undefined) {
-        const result = draft.result(position, sequence);
-        this.#context.positions.set(result.position);
-        this.#context.stats.appended++;
-        return result;
-      }
-      const { position: tail } = await readTail(
-        this.#context,
-        address,
-        deadline,
-      );
-      this.#context.positions.set(tail);
-      if (tries === MAX_TRIES || !meets(expected, tail)) {
-        throw await this.#conflict(draft, tail, deadline);
-      }
-      position = tail;
-    }
-  }
-
-  async #appendAll(
-    drafts: readonly CommitDraft[],
-    deadline: Deadline,
-  ): Promise<readonly AppendResult[]> {
-    const { subjects, link } = this.#context;
-    let positions = await Promise.all(
-      drafts.map((draft) => this.#startFrom(draft, deadline)),
-    );
-    for (let tries = 1;; tries++) {
-      const messages = drafts.map((draft, i) => {
-        const { address, commitId } = draft;
-        const position = positions[i]!;
-        const plain = draft.encode(position);
-        checkSize(
-          address,
-          plain.headers.length + plain.body.length + BATCH_HEADERS,
-          link.maxPayload,
-        );
-        return {
-          slot: {
-            actorId: address.id,
-            subject: subjects.event(address),
-            expected: position.trail[0] ?? 0,
-            commitId,
-          },
-          encode: (extra: Readonly<Record<string, string>>) =>
-            draft.encode(position, extra),
-        };
-      });
-      const first = await storeBatch(this.#context, messages, deadline);
-      if (first !== undefined) {
-        const results = drafts.map((draft, i) =>
-          draft.result(positions[i]!, first + i)
-        );
-        for (const { position } of results) {
-          this.#context.positions.set(position);
-        }
-        this.#context.stats.appended += results.length;
-        return results;
-      }
-      const tails = await Promise.all(
-        drafts.map(async ({ address }) =>
-          (await readTail(this.#context, address, deadline)).position
-        ),
-      );
-      for (const [i, draft] of drafts.entries()) {
-        this.#context.positions.set(tails[i]!);
-        if (!meets(draft.expected, tails[i]!)) {
-          throw await this.#conflict(draft, tails[i]!, deadline);
-        }
-      }
-      if (tries === MAX_TRIES) {
-        throw await this.#conflict(drafts[0]!, tails[0]!, deadline);
-      }
-      positions = tails;
-    }
-  }
-
-  /**
-   * Where the log is believed to end. A wrong belief costs a round trip, never
-   * more: the server checks it.
-   */
-  async #startFrom(
-    { address, expected }: CommitDraft,
-    deadline: Deadline,
-  ): Promise<ActorPosition> {
-    if (typeof expected === "object") return expected;
-    const cached = this.#context.positions.get(address.id);
-    if (cached !== undefined && meets(expected, cached)) return cached;
-    if (expectedNumber(expected) === 0 && cached === undefined) {
-      return { actorId: address.id, version: 0, trail: [] };
-    }
-    const { position } = await readTail(this.#context, address, deadline);
-    this.#context.positions.set(position);
-    if (meets(expected, position)) return position;
-    throw await this.#conflict({ address, expected }, position, deadline);
-  }
-
-  async #conflict(
-    { address, expected }: Pick<CommitDraft, "address" | "expected">,
-    tail: ActorPosition,
-    deadline: Deadline,
-  ): Promise<Error> {
-    this.#context.stats.conflicts++;
-    const from = newerFrom(expected, tail.version);
-    const newer: StoredEvent[] = [];
-    if (from !== undefined) {
-      const plan = checkRead({
-        actorId: address.id,
-        from,
-        to: tail.version,
-        limit: MAX_NEWER,
-        timeout: deadline.attempt(deadline.timeout),
-        ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
-      });
-      for await (const events of readEvents(this.#context, plan)) {
-        newer.push(...events);
-      }
-    }
-    return conflict(expected, tail, newer);
-  }
-
   async #call<T>(
     options: CallOptions,
     action: string,
@@ -676,8 +520,3 @@ function closed(action: string, cause?: unknown): ClosedError {
     cause === undefined ? {} : { cause },
   );
 }
-
-/** Decisions with an open expectation are tried so often. */
-const MAX_TRIES = 8;
-/** Room for the headers of an atomic batch. */
-const BATCH_HEADERS = 128;

@@ -2,7 +2,8 @@
  * `deno task mutants`: changes the pure modules in every small way that
  * StrykerJS knows, and counts for how many of the changes no test fails.
  * Which modules and which tests: tests/mutation/groups.ts. What came of it is
- * written to tests/mutation/REPORT.md once every group has been run.
+ * kept in tests/mutation/results, group by group, and written to
+ * tests/mutation/REPORT.md.
  *
  * StrykerJS, Vitest and, unless a fitting one is on PATH, Node are installed
  * into .cache/mutants, in the versions of tests/mutation/bun.lock: nothing that
@@ -23,7 +24,13 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Group, GROUPS } from "../tests/mutation/groups.ts";
 import { findBun } from "./bun_binary.ts";
-import { type GroupResult, reportText, scoreOf } from "./mutants_report.ts";
+import {
+  type GroupResult,
+  type Mutant,
+  reportText,
+  resultOf,
+  scoreOf,
+} from "./mutants_report.ts";
 import { endChildrenOnSignal, run, which } from "./process.ts";
 
 const HELP = `Runs mutation tests: deno task mutants [group ...]
@@ -38,6 +45,8 @@ Groups: ${GROUPS.map(({ name }) => name).join(", ")}; default: all of them.
 const HOME = "tests/mutation";
 const CACHE = ".cache/mutants";
 const REPORT = join(HOME, "REPORT.md");
+/** What came of each group when it was last run, wherever that was. */
+const RESULTS = join(HOME, "results");
 const HOUR = 3_600_000;
 
 async function main(): Promise<boolean> {
@@ -150,10 +159,11 @@ async function mutate(
   // What it did not look at again stands there as it was.
   const known = JSON.parse(
     readFileSync(`${results}.incremental.json`, "utf8"),
-  );
-  const before = existsSync(`${results}.result.json`)
-    ? JSON.parse(readFileSync(`${results}.result.json`, "utf8")) as GroupResult
-    : undefined;
+  ) as { readonly files: Record<string, { readonly mutants: Mutant[] }> };
+  const files = Object.entries(known.files)
+    .filter(([, { mutants }]) => mutants.length > 0)
+    .map(([path, { mutants }]) => [path, resultOf(mutants)] as const);
+  const before = mutate === undefined ? undefined : resultFor(group);
   const result: GroupResult = {
     name: group.name,
     whole: mutate === undefined || before?.whole === true,
@@ -161,9 +171,10 @@ async function mutate(
     runners: Number(concurrency),
     scope: mutate ?? (incremental ? "what had changed" : "all"),
     date: new Date().toISOString().slice(0, 10),
-    files: known.files,
+    files: { ...before?.files, ...Object.fromEntries(files) },
   };
-  writeFileSync(`${results}.result.json`, JSON.stringify(result));
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(fileFor(group), JSON.stringify(result, undefined, 2) + "\n");
   const { score, survived } = scoreOf(Object.values(result.files));
   console.log(
     `== ${group.name}: ${
@@ -173,11 +184,23 @@ async function mutate(
   return true;
 }
 
+/** What came of a group when it was last run; undefined if it never was. */
+function resultFor(group: Group): GroupResult | undefined {
+  const path = fileFor(group);
+  return existsSync(path)
+    ? JSON.parse(readFileSync(path, "utf8")) as GroupResult
+    : undefined;
+}
+
+function fileFor({ name }: Group): string {
+  return join(RESULTS, `${name}.json`);
+}
+
 /** Writes what is known of all groups. */
 async function writeReport(): Promise<void> {
-  const results = GROUPS.map(({ name }) => join(CACHE, `${name}.result.json`))
-    .filter((path) => existsSync(path))
-    .map((path) => JSON.parse(readFileSync(path, "utf8")) as GroupResult);
+  const results = GROUPS.map(resultFor).filter((result) =>
+    result !== undefined
+  );
   const missing = GROUPS.map(({ name }) => name)
     .filter((group) => !results.some(({ name }) => name === group));
   const tools = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8"));
@@ -191,7 +214,7 @@ async function writeReport(): Promise<void> {
       existsSync(notes) ? readFileSync(notes, "utf8") : "",
     ),
   );
-  await run(process.execPath, ["fmt", "--quiet", REPORT]);
+  await run(process.execPath, ["fmt", "--quiet", REPORT, RESULTS]);
   console.log(`Written: ${REPORT}`);
 }
 

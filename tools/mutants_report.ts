@@ -5,7 +5,7 @@
  */
 import { GOAL } from "../tests/mutation/groups.ts";
 
-/** A change of the code, and what came of it; as in Stryker's JSON report. */
+/** A change of the code, and what came of it; as in Stryker's reports. */
 export interface Mutant {
   /** `Killed`, `Timeout`, `Survived`, `NoCoverage`, `RuntimeError` and others. */
   readonly status: string;
@@ -15,10 +15,20 @@ export interface Mutant {
   readonly location: { readonly start: { readonly line: number } };
 }
 
-/** What was found in one file. */
+/** What was found in one file: how many changes ended how. */
 export interface FileResult {
-  /** All changes of it. */
-  readonly mutants: readonly Mutant[];
+  /** A test failed. */
+  readonly killed: number;
+  /** The tests did not end. */
+  readonly timedOut: number;
+  /** All tests passed. */
+  readonly survived: number;
+  /** No test ran it. */
+  readonly uncovered: number;
+  /** The change broke the run itself: counted neither way. */
+  readonly broken: number;
+  /** Line and kind of each change that no test noticed, such as `12 Regex`. */
+  readonly left: readonly string[];
 }
 
 /** What was found in one group. */
@@ -39,31 +49,41 @@ export interface GroupResult {
   readonly files: Readonly<Record<string, FileResult>>;
 }
 
-/** How many changes ended how. */
-export interface Score {
+/** How many changes of some files ended how. */
+export interface Score extends Omit<FileResult, "left"> {
   /** All that count: those that broke the run are left out. */
   readonly mutants: number;
-  /** A test failed. */
-  readonly killed: number;
-  /** The tests did not end. */
-  readonly timedOut: number;
-  /** All tests passed. */
-  readonly survived: number;
-  /** No test ran it. */
-  readonly uncovered: number;
-  /** The change broke the run itself: counted neither way. */
-  readonly broken: number;
   /** Killed and timed out of all that count, in percent. */
   readonly score: number;
 }
 
-/** Counts the changes of some files. */
-export function scoreOf(files: readonly FileResult[]): Score {
-  const all = files.flatMap(({ mutants }) => mutants);
+/** Sums up what came of the changes of a file. */
+export function resultOf(mutants: readonly Mutant[]): FileResult {
   const count = (status: string) =>
-    all.filter((mutant) => mutant.status === status).length;
+    mutants.filter((mutant) => mutant.status === status).length;
   const [killed, timedOut] = [count("Killed"), count("Timeout")];
   const [survived, uncovered] = [count("Survived"), count("NoCoverage")];
+  const left = mutants
+    .filter(({ status }) => status === "Survived" || status === "NoCoverage")
+    .map(({ location, mutatorName }) =>
+      `${location.start.line} ${mutatorName}`
+    );
+  return {
+    killed,
+    timedOut,
+    survived,
+    uncovered,
+    broken: mutants.length - killed - timedOut - survived - uncovered,
+    left: [...new Set(left)],
+  };
+}
+
+/** Adds up the changes of some files. */
+export function scoreOf(files: readonly FileResult[]): Score {
+  const sum = (count: Exclude<keyof FileResult, "left">) =>
+    files.reduce((total, file) => total + file[count], 0);
+  const [killed, timedOut] = [sum("killed"), sum("timedOut")];
+  const [survived, uncovered] = [sum("survived"), sum("uncovered")];
   const mutants = killed + timedOut + survived + uncovered;
   return {
     mutants,
@@ -71,7 +91,7 @@ export function scoreOf(files: readonly FileResult[]): Score {
     timedOut,
     survived,
     uncovered,
-    broken: all.length - mutants,
+    broken: sum("broken"),
     score: mutants === 0 ? 100 : 100 * (killed + timedOut) / mutants,
   };
 }
@@ -135,8 +155,8 @@ ${
 | file | ${columns}
 ${rule}
 ${
-        Object.entries(files).filter(([, { mutants }]) => mutants.length > 0)
-          .map(([path, file]) => row(path, scoreOf([file]))).join("\n")
+        Object.entries(files).map(([path, file]) => row(path, scoreOf([file])))
+          .join("\n")
       }
 
 ${left(files)}
@@ -154,16 +174,9 @@ function row(name: string, score: Score, note = ""): string {
 
 /** Where the mutants are that no test noticed. */
 function left(files: GroupResult["files"]): string {
-  const lines = Object.entries(files).flatMap(([path, { mutants }]) => {
-    const places = mutants
-      .filter(({ status }) => status === "Survived" || status === "NoCoverage")
-      .map(({ location, mutatorName }) =>
-        `${location.start.line} ${mutatorName}`
-      );
-    return places.length === 0
-      ? []
-      : [`- \`${path}\`: ${[...new Set(places)].join(", ")}`];
-  });
+  const lines = Object.entries(files)
+    .filter(([, { left }]) => left.length > 0)
+    .map(([path, { left }]) => `- \`${path}\`: ${left.join(", ")}`);
   return lines.length === 0
     ? "None is left."
     : `Left, by line:\n\n${lines.join("\n")}`;

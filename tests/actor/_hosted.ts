@@ -5,7 +5,6 @@ import {
   type InMemoryLog,
   type NewEvent,
   systemClock,
-  ulid,
 } from "@flowmade/aether";
 import { type Clock, parseActorId } from "@flowmade/aether/event";
 import { Host, type HostOptions } from "../../actor/_host.ts";
@@ -125,9 +124,10 @@ export function hosted(
     const address = parseActorId(
       `${options.actors?.[0]?.type ?? "account"}-${key}`,
     );
+    const { commandId } = parts;
     const call = makeCall(clock, address, name, input, {
       timeout,
-      commandId: parts.commandId ?? ulid(),
+      ...(commandId === undefined ? {} : { commandId }),
     });
     return new Promise((resolve, reject) => {
       host.submit({ ...call, ...parts }, resolve, reject);

@@ -127,6 +127,20 @@ describe("a command that comes again long after", () => {
     assert.equal(store.commitsRead, 0);
   });
 
+  it("is looked for behind a move, unless its id was made for it", async () => {
+    const store = new OldStore({ namespace: "hosted" });
+    const first = hosted({ store });
+    // More within moments than a snapshot carries.
+    for (let i = 0; i < 1_200; i++) await first.ask("deposit", { amount: 1 });
+    await first.host.close(1_000);
+    const other = hosted({ store });
+    await other.ask("deposit", { amount: 1 });
+    assert.equal(store.commitsRead, 0);
+    await other.ask("deposit", { amount: 1 }, { commandId: ulid() });
+    assert.ok(store.commitsRead > 0);
+    await other.host.close(1_000);
+  });
+
   it("is looked for once, with all that wait with it", async () => {
     const { ask, ids, store, total } = await aged();
     const again = [1, 3, 11].map((i) =>

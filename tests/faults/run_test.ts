@@ -23,7 +23,7 @@ describe("faults under load", LIMIT, () => {
       `break no promise, on ${replicas} server(s)`,
       LIMIT,
       async () => {
-        const report = await run({
+        const { report } = await run({
           replicas,
           random: seeded(),
           time: 15 * MINUTE,

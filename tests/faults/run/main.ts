@@ -13,7 +13,7 @@ import type { RunRecord } from "../checker/mod.ts";
 import { FAULTS } from "./faults/mod.ts";
 import { judge } from "./judge.ts";
 import { pageOf } from "./report.ts";
-import { run, type RunReport } from "./run.ts";
+import { type Run, run, type RunReport } from "./run.ts";
 import { surroundings } from "./surroundings.ts";
 
 const HELP = `Breaks a cluster on purpose, under load.
@@ -63,7 +63,8 @@ async function main(): Promise<void> {
   const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   const runs: RunReport[] = [];
   for (const [i, servers] of replicas.entries()) {
-    const report = await run({
+    // Of the record nothing is kept in memory: the next run needs the room.
+    const { record, report } = await run({
       replicas: servers,
       random: seeded(first + i),
       time: minutes * 60_000 / replicas.length,
@@ -72,7 +73,7 @@ async function main(): Promise<void> {
       tell: console.log,
     });
     print(report);
-    if (values.save || report.violations.length > 0) keep(report);
+    if (values.save || report.violations.length > 0) keep({ record, report });
     runs.push(report);
   }
   if (values.report !== undefined) {
@@ -128,9 +129,8 @@ function print(report: RunReport): void {
   console.log(`seed ${seed}: ${report.violations.length} violations`);
 }
 
-function keep(
-  { record, replicas, schedule, seed, violations }: RunReport,
-): void {
+function keep({ record, report }: Run): void {
+  const { replicas, schedule, seed, violations } = report;
   mkdirSync(KEPT, { recursive: true });
   const path = `${KEPT}/${seed}.json`;
   const told = schedule.map(({ at, fault, took }) => ({

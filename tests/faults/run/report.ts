@@ -67,25 +67,19 @@ export function pageOf(
         ["operations", ...runs.map((run) => number(operationsOf(run)))],
         [
           "events in the log",
-          ...runs.map(({ record }) => number(record.log.length)),
+          ...runs.map(({ recorded }) => number(recorded.events)),
         ],
         [
           "commands sent between actors",
-          ...runs.map(({ record }) =>
-            number(record.effects.filter(({ kind }) => kind === "send").length)
-          ),
+          ...runs.map(({ recorded }) => number(recorded.sends)),
         ],
         [
           "timers set",
-          ...runs.map(({ record }) =>
-            number(
-              record.effects.filter(({ kind }) => kind === "schedule").length,
-            )
-          ),
+          ...runs.map(({ recorded }) => number(recorded.timers)),
         ],
         [
           "parked for good, and listed",
-          ...runs.map(({ record }) => number(record.parked.length)),
+          ...runs.map(({ recorded }) => number(recorded.parked)),
         ],
         [
           "conflicts met by nodes",

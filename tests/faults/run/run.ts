@@ -62,6 +62,21 @@ export interface RunReport {
   readonly lateReads: number;
   /** A second opinion, where Go is installed to have one. */
   readonly porcupine: CrossCheck | undefined;
+  readonly recorded: Recorded;
+}
+
+/** How much was recorded. */
+export interface Recorded {
+  readonly events: number;
+  /** Commands that actors sent each other. */
+  readonly sends: number;
+  readonly timers: number;
+  readonly parked: number;
+}
+
+/** What a run leaves behind: what is told of it, and the much larger record. */
+export interface Run {
+  readonly report: RunReport;
   readonly record: RunRecord;
 }
 
@@ -79,7 +94,7 @@ const QUICK_REST = 40_000;
 const SETTLED = 3_500;
 
 /** Makes a run. */
-export async function run(options: RunOptions): Promise<RunReport> {
+export async function run(options: RunOptions): Promise<Run> {
   const { quick, random, rate = 300, replicas, tell, time } = options;
   const unavailable = new Map<string, string>();
   const faults: Fault[] = [];
@@ -129,9 +144,10 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const { checked, staleReads, violations } = judge(record);
   const late = staleReads.filter((what) => !tellsOfOutsider(what)).length;
   const porcupine = !quick && hasGo() ? await crossCheck(record) : undefined;
-  return {
+  const report: RunReport = {
     seed: random.seed,
-    ...{ replicas, runtimes, duration, schedule, unavailable, counts, record },
+    ...{ replicas, runtimes, duration, schedule, unavailable, counts },
+    recorded: recordedIn(record),
     operations: world.journal.operations,
     observations: [
       ...schedule.flatMap(({ observations }) => observations),
@@ -159,6 +175,18 @@ export async function run(options: RunOptions): Promise<RunReport> {
       staleReads: staleReads.length - late,
       lateReads: late,
     },
+  };
+  return { report, record };
+}
+
+function recordedIn({ effects, log, parked }: RunRecord): Recorded {
+  const count = (wanted: string) =>
+    effects.filter(({ kind }) => kind === wanted).length;
+  return {
+    events: log.length,
+    sends: count("send"),
+    timers: count("schedule"),
+    parked: parked.length,
   };
 }
 
