@@ -45,12 +45,17 @@ export class CommandMemory {
   /** Begins anew with what a snapshot remembered. */
   restore(snapshot: ActorSnapshot): void {
     this.clear();
-    const commands = snapshot.commands ?? [];
+    const { commands = [], commandsSince } = snapshot;
     let events = 0;
     for (const command of commands) {
       this.#keep(command);
       events += command.events;
     }
+    if (commandsSince !== undefined) {
+      if (commandsSince > 0) this.#since = commandsSince;
+      return;
+    }
+    // Of an earlier release, which did not say.
     // None was ever left out of a list this short, and no event has another origin.
     const isWhole = commands.length < IN_SNAPSHOT &&
       events === snapshot.version;
@@ -92,14 +97,16 @@ export class CommandMemory {
     if (this.size > LEAST) this.#forget(at);
   }
 
-  /** The newest ones in order, for a snapshot. */
-  newest(): RememberedCommand[] {
-    const all = this.#packed?.newest(IN_SNAPSHOT) ?? [];
+  /** The newest ones in order, for a snapshot, and what is missing there. */
+  newest(): Required<Pick<ActorSnapshot, "commands" | "commandsSince">> {
+    const all = this.#packed?.newest(IN_SNAPSHOT + 1) ?? [];
     if (this.#others !== undefined) {
       all.push(...this.#others.values());
       all.sort((a, b) => a.version - b.version);
     }
-    return all.length <= IN_SNAPSHOT ? all : all.slice(-IN_SNAPSHOT);
+    const left = all.splice(0, Math.max(0, all.length - IN_SNAPSHOT));
+    const since = left.reduce((at, one) => Math.max(at, one.at), this.#since);
+    return { commands: all, commandsSince: Math.max(0, since) };
   }
 
   #keep(command: RememberedCommand): void {

@@ -295,7 +295,7 @@ export class Replica {
       state: this.state,
       timestamp: new Date(now),
       schema: this.#definition.options.schema,
-      commands: this.memory.newest(),
+      ...this.memory.newest(),
       ...(this.timers === undefined
         ? {}
         : { timers: [...this.timers.values()] }),

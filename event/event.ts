@@ -120,6 +120,11 @@ export interface ActorSnapshot<State = unknown> {
   readonly commitId?: string;
   /** The commands remembered at that point, newest last. */
   readonly commands?: readonly RememberedCommand[];
+  /**
+   * None that was committed after this time is missing there, milliseconds since
+   * 1970; 0 where none is missing at all. Absent where that is not known.
+   */
+  readonly commandsSince?: number;
   /** The timers that were live at that point; absent for none. */
   readonly timers?: readonly Timer[];
 }

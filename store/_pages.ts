@@ -122,7 +122,10 @@ export async function* windowsBack(
     }
     yield* readable(found.reverse());
     high = low - 1;
-    if (found.length < WINDOW / 8) width = Math.min(width * 4, 1 << 22);
+    // What the server sends beyond a window was read before: so it is to be nearly
+    // as full as it may be.
+    const growth = Math.min(4, WINDOW * 3 / 4 / Math.max(1, found.length));
+    width = Math.max(WINDOW, Math.min(Math.floor(width * growth), 1 << 22));
   }
 }
 

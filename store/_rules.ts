@@ -324,8 +324,16 @@ export function checkSchema(schema: number = 1, action: string): number {
  */
 export function checkSnapshot(snapshot: ActorSnapshot): ActorAddress {
   const address = parseActorId(snapshot.actorId);
-  const { commands, commitId, schema, sequence, state, timestamp, version } =
-    snapshot;
+  const {
+    commands,
+    commandsSince,
+    commitId,
+    schema,
+    sequence,
+    state,
+    timestamp,
+    version,
+  } = snapshot;
   const action = `Cannot save a snapshot of "${address.id}"`;
   if (!isCount(version) || version < 1) {
     throw new InvalidArgumentError(
@@ -356,6 +364,13 @@ export function checkSnapshot(snapshot: ActorSnapshot): ActorAddress {
         } and ${said(command.at)}`,
       );
     }
+  }
+  if (commandsSince !== undefined && !isCount(commandsSince)) {
+    throw new InvalidArgumentError(
+      `${action} as its commandsSince is milliseconds since 1970, or 0: got ${
+        said(commandsSince)
+      }`,
+    );
   }
   assertJson(state, "state", action);
   return address;

@@ -17,6 +17,7 @@ export function encodeSnapshot(snapshot: PlacedSnapshot): Uint8Array {
   const {
     actorId,
     commands,
+    commandsSince,
     commitId,
     schema,
     sequence,
@@ -34,6 +35,7 @@ export function encodeSnapshot(snapshot: PlacedSnapshot): Uint8Array {
     timestamp: timestamp.toISOString(),
     state,
     commands,
+    commandsSince,
     timers,
   }));
 }
@@ -52,6 +54,7 @@ export function decodeSnapshot(
   const {
     actorId,
     commands,
+    commandsSince,
     commitId,
     schema,
     sequence,
@@ -67,6 +70,7 @@ export function decodeSnapshot(
     !isCount(sequence) || !Number.isSafeInteger(schema) ||
     Number.isNaN(timestamp.getTime()) ||
     !(commands === undefined || areCommands(commands)) ||
+    !(commandsSince === undefined || isCount(commandsSince)) ||
     !(timers === undefined || areTimers(timers))
   ) return undefined;
   return {
@@ -78,6 +82,7 @@ export function decodeSnapshot(
     sequence,
     commitId,
     ...(commands === undefined ? {} : { commands }),
+    ...(commandsSince === undefined ? {} : { commandsSince }),
     ...(timers === undefined ? {} : { timers }),
   };
 }

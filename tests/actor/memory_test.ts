@@ -68,7 +68,7 @@ describe("CommandMemory", () => {
           }
           assert.equal(memory.size, model.size);
           const told = new Map(
-            memory.newest().map((found) => [found.id, found]),
+            memory.newest().commands.map((found) => [found.id, found]),
           );
           assert.equal(told.size, model.size);
           for (const [id, { at, ...expected }] of model) {
@@ -84,9 +84,10 @@ describe("CommandMemory", () => {
             version,
             state: 0,
             timestamp: new Date(0),
-            commands: memory.newest(),
+            ...memory.newest(),
           });
           assert.deepEqual(again.newest(), memory.newest());
+          assert.equal(again.since, memory.since);
         },
       ),
       { numRuns: 60 },
@@ -132,6 +133,35 @@ describe("CommandMemory", () => {
       if (i >= 4_000) assert.ok(isKnown, `${i} of 5000`);
       if (!isKnown) assert.ok(i * minute <= memory.since);
     }
+  });
+
+  it("says in a snapshot what is missing there", () => {
+    const memory = new CommandMemory();
+    const restored = (since?: number) => {
+      const again = new CommandMemory();
+      const { commands, commandsSince } = memory.newest();
+      again.restore({
+        actorId: "account-ada",
+        version: 1_000_000, // with events that no command has made
+        state: 0,
+        timestamp: new Date(50_000),
+        commands,
+        commandsSince: since ?? commandsSince,
+      });
+      return again;
+    };
+    for (let i = 1; i <= 1_000; i++) {
+      memory.add({ id: ulid(), events: 1 }, i, i);
+    }
+    assert.equal(memory.newest().commandsSince, 0);
+    assert.equal(restored().since, -Infinity);
+    assert.equal(restored(7).since, 7);
+    // Two more than a snapshot carries: it lacks what was answered until 1,002 at last.
+    memory.add({ id: "order-1", events: 0 }, 1_000, 1_001);
+    memory.add({ id: ulid(), events: 1 }, 1_001, 1_002);
+    const { since } = restored();
+    assert.ok(since >= 2 && since <= 1_002, `${since}`);
+    assert.equal(restored().size, 1_000);
   });
 
   it("keeps those of the last ten minutes, up to 50,000", () => {

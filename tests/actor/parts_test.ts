@@ -59,7 +59,7 @@ describe("CommandMemory", () => {
     assert.equal(memory.since, 500);
     memory.add(record(3_001), 3_002, 9_000_000);
     assert.equal(memory.size, 1_000);
-    assert.equal(memory.newest().length, 1_000);
+    assert.equal(memory.newest().commands.length, 1_000);
   });
 
   it("keeps the first answer where an id comes twice", () => {
