@@ -143,7 +143,7 @@ export class Activation implements CommandOwner, QueryOwner {
   /** Takes a command. */
   command(job: Job): void {
     if (this.#refuses(job)) return;
-    const same = this.#runner.find(job.call.commandId);
+    const same = this.#runner.findSame(job);
     if (same !== undefined) return same.join(job);
     if (this.#isFull(job)) return;
     job.onGiveUp = this.#onGiveUp;

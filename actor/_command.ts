@@ -131,12 +131,15 @@ export class CommandRunner {
     return this.#group !== undefined && !this.busy;
   }
 
-  /** The command of that id that waits or is under way. */
-  find(commandId: string): Job | undefined {
+  /** The same command, where it waits or is under way. */
+  findSame({ call, isUnheardOf }: Job): Job | undefined {
+    if (isUnheardOf) return undefined;
+    const { commandId } = call;
     // One that never waited is in no map: it runs, or is the first of its group.
     const first = this.#deciding ?? this.#group?.jobs[0];
     if (first?.call.commandId === commandId) return first;
-    return this.#mailbox.find(commandId);
+    return this.#group?.findUnheardOf(commandId) ??
+      this.#mailbox.find(commandId);
   }
 
   /** Takes commands from the mailbox until there is something to wait for. */
@@ -474,9 +477,9 @@ export class CommandRunner {
    * shorter than it should be, as the actor was just loaded.
    */
   #mustLookBack(job: Job): boolean {
-    const { attempt, commandId, hasNewId, timer } = job.call;
+    const { commandId, timer } = job.call;
     if (job.isNew || job.known !== undefined) return false;
-    if (hasNewId && attempt === 1) return false;
+    if (job.isUnheardOf) return false;
     // While its timer is live the command was not done.
     if (timer !== undefined) return false;
     return isDurable(job)

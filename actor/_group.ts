@@ -58,6 +58,7 @@ export class Group {
   #bytes = 0;
   #headerBytes = 0;
   #measured = 0;
+  #hasUnheardOf = false;
 
   /** Begins on the state as it is stored at a position of the log. */
   constructor(
@@ -92,6 +93,12 @@ export class Group {
     return records;
   }
 
+  /** The command of that id, if it is one of those that are in no map. */
+  findUnheardOf(commandId: string): Job | undefined {
+    if (!this.#hasUnheardOf) return undefined;
+    return this.jobs.find(({ call }) => call.commandId === commandId);
+  }
+
   /** Whether a command's own effect is in the message. */
   keeps(index: number): boolean {
     return this.#outcomes[index]!.record !== undefined;
@@ -115,6 +122,7 @@ export class Group {
   add(job: Job, outcome: Outcome, most: number): boolean {
     if (this.size > 0 && !this.#fits(outcome, most)) return false;
     this.jobs.push(job);
+    this.#hasUnheardOf ||= job.isUnheardOf;
     this.#outcomes.push(outcome);
     this.state = outcome.state;
     this.version += outcome.events.length;

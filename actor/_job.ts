@@ -70,6 +70,14 @@ export class Job implements Timed {
     this.#reject = reject;
   }
 
+  /**
+   * Whether no other call can have its id yet: it was made for this one, and this
+   * is its first attempt.
+   */
+  get isUnheardOf(): boolean {
+    return this.call.hasNewId === true && this.call.attempt === 1;
+  }
+
   /** As {@link JobSurroundings.keepsPromises}. */
   get keepsPromises(): boolean {
     return this.#env.keepsPromises;

@@ -72,6 +72,7 @@ export type CallParts =
       | "attempt"
       | "commandId"
       | "durable"
+      | "hasNewId"
       | "linear"
       | "signal"
       | "chain"

@@ -225,23 +225,32 @@ describe("commands that wait together", () => {
     assert.equal(await ask("coins"), 7);
   });
 
-  it("join one of them under its id", async () => {
-    const { append, ask, first, store } = await held(5);
-    const commandId = ulid();
-    const one = ask("put", 1, { commandId });
-    const two = ask("put", 1);
-    const waiting = ask("put", 1, { commandId });
-    append.end("stored");
-    await first;
-    await settled();
-    const running = ask("put", 1, { commandId });
-    store.appends[1]!.end("stored");
-    const answer = await one;
-    assert.deepEqual(await waiting, answer);
-    assert.deepEqual(await running, answer);
-    assert.equal((await two).version, 3);
-    assert.equal(await ask("coins"), 7);
-  });
+  for (
+    const [whose, hasNewId] of [
+      ["its id", false],
+      ["an id that was made for it", true],
+    ] as const
+  ) {
+    it(`join one of them under ${whose}`, async () => {
+      const { append, ask, first, store } = await held(5);
+      const commandId = ulid();
+      const again = { commandId, attempt: hasNewId ? 2 : 1 };
+      const two = ask("put", 1);
+      const one = ask("put", 1, { commandId, hasNewId });
+      const waiting = ask("put", 1, again);
+      append.end("stored");
+      await first;
+      await settled();
+      const running = ask("put", 1, again);
+      store.appends[1]!.end("stored");
+      const answer = await one;
+      assert.equal(answer.version, 3);
+      assert.deepEqual(await waiting, answer);
+      assert.deepEqual(await running, answer);
+      assert.equal((await two).version, 2);
+      assert.equal(await ask("coins"), 7);
+    });
+  }
 
   it("leave out who gave up before the message was sent", async () => {
     const { append, ask, first, store } = await held(5);
