@@ -252,6 +252,29 @@ describe("commands that wait together", () => {
     });
   }
 
+  it("are done once, though one comes again before another writer wins", async () => {
+    const { append, ask, first, store } = await held(5);
+    const commandId = ulid();
+    const put = ask("put", 1);
+    const one = ask("put", 1, { commandId, hasNewId: true });
+    append.end("stored");
+    await first;
+    await settled();
+    const again = ask("put", 1, { commandId, attempt: 2 });
+    await InMemoryEventStore.prototype.append.call(store, "purse-ada", [
+      { eventType: "Put", data: { coins: 3 } },
+    ]);
+    store.holds = false;
+    store.appends[1]!.end("stored"); // it is refused
+    const answer = await one;
+    assert.equal(answer.version, 4);
+    assert.deepEqual(await again, answer);
+    assert.equal((await put).version, 3);
+    assert.equal(await ask("coins"), 10);
+    // It has joined the first one, and is not decided by itself.
+    assert.equal(store.appends.length, 3);
+  });
+
   it("leave out who gave up before the message was sent", async () => {
     const { append, ask, first, store } = await held(5);
     const controller = new AbortController();
