@@ -90,7 +90,7 @@ export async function soak(options: SoakOptions = {}): Promise<Outcome> {
     if (rate < 0.95 * share * topSpeed) {
       problems.push(`only ${rate.toFixed(0)} calls/s were made`);
     }
-    problems.push(...await countCoins(aether));
+    problems.push(...await countCoins(aether, servers));
     isOver = true;
     return {
       minutes,
@@ -138,7 +138,10 @@ async function waitingIn({ servers }: NatsServers): Promise<number> {
 }
 
 /** Coins are neither made nor lost, once all that is under way has arrived. */
-async function countCoins(aether: Aether): Promise<string[]> {
+async function countCoins(
+  aether: Aether,
+  servers: NatsServers,
+): Promise<string[]> {
   const due = WALLETS * COINS;
   const treasury = aether.projection(Treasury);
   const until = performance.now() + 60_000;
@@ -153,7 +156,14 @@ async function countCoins(aether: Aether): Promise<string[]> {
     }
     if (coins === due && held === due) return [];
     if (performance.now() > until) {
-      return [`of ${due} coins wallets hold ${held}, the projection ${coins}`];
+      const parked = (await aether.parked().list()).map((
+        { because, command, reason },
+      ) => `"${command.command}" (${because}: ${reason})`);
+      const waiting = await waitingIn(servers);
+      return [
+        `of ${due} coins wallets hold ${held}, the projection ${coins}; the inbox has ${waiting} messages`,
+        ...parked.slice(0, 10).map((what) => `parked: ${what}`),
+      ];
     }
     await delay(1_000);
   }
