@@ -194,7 +194,8 @@ export class Intake {
     try {
       place.blocked ??= await this.#blocksOf(place);
       for (let misses = 0; this.#mayRead(place);) {
-        const page = await inbox.read(place, place.next, { limit: PAGE });
+        const from = place.next;
+        const page = await inbox.read(place, from, { limit: PAGE });
         if (place.isStopped) break;
         for (const { reason, sequence } of page.broken) {
           this.#refused++;
@@ -203,10 +204,12 @@ export class Intake {
           log({ level: "error", message, type, shard, sequence, reason });
           this.#carrier.remove(sequence);
         }
+        // A lane may have left something meanwhile, further back than this page.
+        const isBehind = place.next < from;
         const isNew = page.last >= place.next;
-        place.next = Math.max(place.next, page.last + 1);
+        if (!isBehind) place.next = Math.max(place.next, page.last + 1);
         for (const command of page.commands) this.#take(place, command);
-        if (page.more) continue;
+        if (page.more || isBehind) continue;
         if (place.wanted < place.next) break;
         // What came while this was read is read at once.
         if (isNew) continue;
@@ -263,7 +266,10 @@ export class Intake {
   async #work(place: Place, actorId: string, lane: Lane): Promise<void> {
     await this.#turn();
     try {
-      while (!place.isStopped && await this.#hasMore(place, actorId, lane)) {
+      while (!place.isStopped) {
+        const hasMore = await this.#hasMore(place, actorId, lane);
+        // One may have come while that was said.
+        if (!hasMore && lane.waiting.length === 0) break;
         const command = lane.waiting[0]!;
         if (!await this.#carrier.carryOut(place, command)) break;
         lane.waiting.shift();
