@@ -22,7 +22,7 @@ import { Allocator } from "./_allocator.ts";
 import { Changes } from "./_changes.ts";
 import { Custody } from "./_custody.ts";
 import { Detector } from "./_detector.ts";
-import { isRecord, shardListOf } from "./_heard.ts";
+import { isCount, isRecord, shardListOf } from "./_heard.ts";
 import { LeaderElection } from "./leader_election.ts";
 import {
   checkNode,
@@ -454,7 +454,8 @@ export class ClusterManager implements AsyncDisposable {
     const { epoch, leader, release } = probe;
     // What a leader says that was deposed meanwhile counts for nothing.
     if (
-      leader !== undefined && Number(epoch) >= (election.leader?.epoch ?? 0)
+      leader !== undefined && isCount(epoch) &&
+      epoch >= (election.leader?.epoch ?? 0)
     ) {
       this.#heardLeader = ports.clock.monotonic();
       custody.release(shardListOf(release));

@@ -221,6 +221,18 @@ describe("what a node hears in a cluster", () => {
     }
     assert.equal(entryOf({ key: "x", body, sequence: 1 })?.value, undefined);
   });
+
+  it("may speak of an epoch that is no number", async () => {
+    await using node = await startNode();
+    const topics = node.topics.filter((topic) => topic.includes(".probe"));
+    assert.ok(topics.length > 0);
+    for (const epoch of [{ toString: null, valueOf: null }, [[2]], "2", -1]) {
+      for (const topic of topics) {
+        const probe = { from: "node-2", leader: ulid(), epoch, release: {} };
+        assert.ok(await node.say(topic, probe) !== undefined);
+      }
+    }
+  });
 });
 
 describe("what a node hears in a cluster, changed", () => {
