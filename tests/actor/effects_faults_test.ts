@@ -38,14 +38,25 @@ function shut(store: { inbox: { put: unknown } }) {
   };
 }
 
-/** A key whose purse lives on a node, as everybody sees it. */
-function keyOn(aether: Aether, avoid = ""): string {
-  const manager = aether.cluster!;
+/** A key whose purse lives on a node, as one of them sees it. */
+function keyOn(node: string, seenBy: Aether): string {
   for (let i = 0;; i++) {
     const key = `k${i}`;
-    if (key === avoid) continue;
-    if (manager.ownerOf(`purse-${key}`)?.node === aether.nodeId) return key;
+    if (seenBy.cluster!.ownerOf(`purse-${key}`)?.node === node) return key;
   }
+}
+
+/** Waits until a node sees the shards shared evenly by two. */
+async function untilShared(
+  seenBy: Aether,
+  names: readonly [string, string],
+): Promise<void> {
+  await eventually(() => {
+    const { nodes } = seenBy.cluster!.shardMap("purse");
+    return names.every((name) =>
+      nodes.filter((node) => node === name).length === 128
+    );
+  });
 }
 
 describe("between a commit and what it promises, in memory", () => {
@@ -174,13 +185,9 @@ describe("between a commit and what it promises, on NATS", () => {
     });
     const gate = shut(late.store as unknown as { inbox: { put: unknown } });
     const other = await world.start({ actors, nodeId: "other" });
-    await eventually(() => {
-      const { nodes } = other.cluster!.shardMap("purse");
-      return nodes.filter((node) => node === "late").length === 128 &&
-        nodes.filter((node) => node === "other").length === 128;
-    });
-    const from = keyOn(late);
-    const to = keyOn(other);
+    await untilShared(other, ["late", "other"]);
+    const from = keyOn("late", other);
+    const to = keyOn("other", other);
     const ada = other.actor(Purse, from);
     await ada.put({ coins: 5 });
     await ada.pay({ to, coins: 2 });
@@ -204,12 +211,9 @@ describe("between a commit and what it promises, on NATS", () => {
       leaving.store as unknown as { inbox: { put: unknown } },
     );
     const other = await world.start({ actors, nodeId: "other" });
-    await eventually(() =>
-      other.cluster!.shardMap("purse").nodes.filter((node) => node === "other")
-        .length === 128
-    );
-    const from = keyOn(leaving);
-    const to = keyOn(other);
+    await untilShared(other, ["leaving", "other"]);
+    const from = keyOn("leaving", other);
+    const to = keyOn("other", other);
     const ada = other.actor(Purse, from);
     await ada.put({ coins: 5 });
     await ada.pay({ to, coins: 2 });
@@ -226,7 +230,7 @@ describe("between a commit and what it promises, on NATS", () => {
   it("timers and commands that wait go to the next owner", async () => {
     await using world = await natsWorld();
     const first = await world.start({ actors, nodeId: "first" });
-    const key = keyOn(first);
+    const key = keyOn("first", first);
     await first.actor(Purse, key).remind({
       name: "tea",
       after: 1_200,
