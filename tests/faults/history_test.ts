@@ -85,6 +85,12 @@ const append = (call: number, ...parts: Part[]): Entry => ({
   call,
   parts,
 });
+const again = (call: number, first: number, ...parts: Part[]): Entry => ({
+  type: "append",
+  call,
+  parts,
+  again: first,
+});
 const part = (actorId: string, ...eventIds: string[]): Part => ({
   actorId,
   eventIds,
@@ -95,10 +101,10 @@ const ok = (call: number, commitId: string, ...versions: number[]): Entry => ({
   commitId,
   versions,
 });
-const failed = (call: number): Entry => ({
+const failed = (call: number, code = "full"): Entry => ({
   type: "failed",
   call,
-  code: "full",
+  code,
 });
 const unknown = (call: number): Entry => ({ type: "unknown", call });
 const read = (call: number, actorId: string): Entry => ({
@@ -351,6 +357,58 @@ const SMALL: readonly [string, Entry[], string[], string[]][] = [
     [append(1, part("a-1", "x")), ok(1, "c1", 1)],
     ["x a-1@1 1 c1", "y a-1@2 2 c2"],
     ["nobody wrote a-1@2 (event y, sequence 2)"],
+  ],
+  [
+    "a command that comes again, and is answered from its old place",
+    [append(1, part("a-1", "x")), ok(1, "c1", 1)]
+      .concat(append(2, part("a-1", "y")), ok(2, "c2", 2))
+      .concat(again(3, 1, part("a-1", "x")), ok(3, "c1", 1)),
+    ["x a-1@1 1 c1", "y a-1@2 2 c2"],
+    [],
+  ],
+  [
+    "a command that comes again, and is told of another commit",
+    [append(1, part("a-1", "x")), ok(1, "c1", 1)]
+      .concat(again(2, 1, part("a-1")), ok(2, "c2", 1)),
+    ["x a-1@1 1 c1"],
+    ["call 2 was answered otherwise than call 1, whose command it repeats: version 1 by c2"],
+  ],
+  [
+    "a command that comes again, and is told of another version",
+    [append(1, part("a-1", "x"), part("b-1", "y")), ok(1, "c1", 1, 1)]
+      .concat(again(2, 1, part("a-1"), part("b-1")), ok(2, "c1", 1, 2)),
+    ["x a-1@1 1 c1", "y b-1@1 2 c1"],
+    ["call 2 was answered otherwise than call 1, whose command it repeats: version 1,2 by c1"],
+  ],
+  ...["rejected", "nothing"].map((
+    code,
+  ): [string, Entry[], string[], string[]] => [
+    `a command that was done, comes again, and is told "${code}"`,
+    [append(1, part("a-1", "x")), ok(1, "c1", 1)]
+      .concat(again(2, 1, part("a-1")), failed(2, code)),
+    ["x a-1@1 1 c1"],
+    [`call 2 was answered otherwise than call 1, whose command it repeats: "${code}"`],
+  ]),
+  [
+    "a command that was done, and whose second attempt failed",
+    [append(1, part("a-1", "x")), ok(1, "c1", 1)]
+      .concat(again(2, 1, part("a-1", "x")), failed(2)),
+    ["x a-1@1 1 c1"],
+    [],
+  ],
+  [
+    "a command that came to nothing, and comes again to nothing",
+    [append(1, part("a-1", "x")), failed(1, "rejected")]
+      .concat(again(2, 1, part("a-1", "x")), failed(2, "rejected")),
+    [],
+    [],
+  ],
+  [
+    "a command that failed, was rejected when it came again, and is in the log",
+    [append(1, part("a-1", "x")), unknown(1)]
+      .concat(again(2, 1, part("a-1", "x")), failed(2, "rejected")),
+    ["x a-1@1 1 c1"],
+    ["call 2 failed (rejected), yet a-1@1 (event x, sequence 1) is in the log"],
   ],
 ];
 

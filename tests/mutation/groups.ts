@@ -48,7 +48,11 @@ export const GROUPS: readonly Group[] = [
   {
     name: "checker",
     mutate: ["tests/faults/checker/*.ts"],
-    tests: ["tests/faults/history_test.ts", "tests/faults/checker_test.ts"],
+    tests: [
+      "tests/faults/history_test.ts",
+      "tests/faults/checker_test.ts",
+      "tests/faults/checker_parts_test.ts",
+    ],
   },
   {
     name: "lint",
