@@ -22,8 +22,8 @@ export async function* listActors(
     0;
   // A consumer may sit on a replica that is behind, or go with its server: then
   // another one goes on. Both show actors again whose last commit is a newer one.
-  // (Such an actor stands where the replica had it. Only what fits into one page is
-  // held back and asked for again, so that its order is that of the last commits.)
+  // (Where it was in an earlier page, such an actor stands where the replica had it.
+  // What fits into one page is in the order of the last commits.)
   const told: number[] = [];
   let position = 0;
   for (let rounds = 0; position < target;) {
@@ -36,9 +36,14 @@ export async function* listActors(
         more = page.length === PAGE;
         const last = page.at(-1)?.sequence ?? 0;
         if (position === 0 && !more && last < target) break;
+        // A replica that catches up meanwhile shows an actor twice.
+        const newest = new Map(
+          page.map(({ sequence, subject }) => [subject, sequence]),
+        );
         for (const listed of page) {
           if (listed.sequence <= position) continue;
           position = listed.sequence;
+          if (newest.get(listed.subject) !== position) continue;
           const again = listed.trail.some((sequence) => holds(told, sequence));
           told.push(position);
           if (again) continue;
