@@ -163,9 +163,7 @@ function denoTests(files: readonly string[]): Piece[] {
   for (const [i, file] of files.entries()) {
     pieces[i % pieces.length]!.push(file);
   }
-  // The last ones took the longest: nobody should wait for them alone in the end.
-  return pieces.map((piece, i) => denoTestsIn(`deno ${i + 1}`, piece))
-    .reverse();
+  return pieces.map((piece, i) => denoTestsIn(`deno ${i + 1}`, piece));
 }
 
 function denoTestsIn(name: string, files: readonly string[]): Piece {
