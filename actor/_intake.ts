@@ -267,9 +267,9 @@ export class Intake {
     await this.#turn();
     try {
       while (!place.isStopped) {
-        const hasMore = await this.#hasMore(place, actorId, lane);
-        // One may have come while that was said.
-        if (!hasMore && lane.waiting.length === 0) break;
+        await this.#refill(place, actorId, lane);
+        // Looked at behind that: one may have come in that very turn.
+        if (lane.waiting.length === 0) break;
         const command = lane.waiting[0]!;
         if (!await this.#carrier.carryOut(place, command)) break;
         lane.waiting.shift();
@@ -292,12 +292,8 @@ export class Intake {
     this.#settle(place);
   }
 
-  /** Whether there is a next one in a lane; reads those for which there was no room. */
-  async #hasMore(
-    place: Place,
-    actorId: string,
-    lane: Lane,
-  ): Promise<boolean> {
+  /** Reads those for which there was no room, if a lane has no others. */
+  async #refill(place: Place, actorId: string, lane: Lane): Promise<void> {
     while (lane.waiting.length === 0 && lane.rest !== undefined) {
       const { inbox } = this.#options;
       const page = await inbox.read(place, lane.rest, { limit: LANE, actorId });
@@ -306,9 +302,8 @@ export class Intake {
         ? Math.max(page.last + 1, lane.rest)
         : undefined;
       // A replica that is behind: left to the next look.
-      if (page.last === 0) return false;
+      if (page.last === 0) return;
     }
-    return lane.waiting.length > 0;
   }
 
   #settle(place: Place): void {
