@@ -97,3 +97,15 @@ export async function natsWorld(): Promise<NatsWorld> {
     },
   };
 }
+
+/** Whether a node sees the shards of a type shared evenly by two. */
+export function isShared(
+  { cluster }: Aether,
+  type: string,
+  names: readonly [string, string],
+): boolean {
+  const { nodes } = cluster!.shardMap(type);
+  return names.every((name) =>
+    nodes.filter((node) => node === name).length === 128
+  );
+}

@@ -19,7 +19,7 @@ import { clusterOf } from "../../actor/aether.ts";
 import { headers as newHeaders } from "@nats-io/nats-core";
 import { eventually } from "../support/mod.ts";
 import { Account, decided, gate } from "./_account.ts";
-import { type NatsWorld, natsWorld } from "./_worlds.ts";
+import { isShared, type NatsWorld, natsWorld } from "./_worlds.ts";
 
 /** Keys whose accounts live on the given node, as everybody sees it. */
 function keysOn(aether: Aether, count: number): string[] {
@@ -34,19 +34,15 @@ function keysOn(aether: Aether, count: number): string[] {
   return keys;
 }
 
-/** Whether a node sees the shards shared evenly by two. */
-function isShared(aether: Aether): boolean {
-  const nodes = aether.cluster!.shardMap("account").nodes;
-  return ["a", "b"].every((name) =>
-    nodes.filter((node) => node === name).length === 128
-  );
-}
+/** Whether a node sees the accounts shared evenly by nodes a and b. */
+const sharesAccounts = (aether: Aether) =>
+  isShared(aether, "account", ["a", "b"]);
 
 async function threeOf(world: NatsWorld) {
   const a = await world.start({ nodeId: "a" });
   const b = await world.start({ nodeId: "b" });
   const client = await world.start({ actors: [], nodeId: "client" });
-  await eventually(() => [a, b, client].every(isShared));
+  await eventually(() => [a, b, client].every(sharesAccounts));
   return { a, b, client };
 }
 
@@ -439,7 +435,7 @@ describe("when nodes come and go", () => {
     const a = await world.start({ nodeId: "a" });
     const { aether: b, connection } = await world.startOn({ nodeId: "b" });
     const client = await world.start({ actors: [] });
-    await eventually(() => [a, b, client].every(isShared));
+    await eventually(() => [a, b, client].every(sharesAccounts));
     const keys = keysOn(b, 8);
     const done = new Map<string, Set<string>>(keys.map((k) => [k, new Set()]));
     let count = 0;

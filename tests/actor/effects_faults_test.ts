@@ -16,7 +16,7 @@ import {
 import { eventually, uniqueNamespace } from "../support/mod.ts";
 import { HeldStore, settled } from "./_hosted.ts";
 import { Purse } from "./_purse.ts";
-import { natsWorld, worlds } from "./_worlds.ts";
+import { isShared, natsWorld, worlds } from "./_worlds.ts";
 
 const actors = [Purse];
 
@@ -44,19 +44,6 @@ function keyOn(node: string, seenBy: Aether): string {
     const key = `k${i}`;
     if (seenBy.cluster!.ownerOf(`purse-${key}`)?.node === node) return key;
   }
-}
-
-/** Waits until a node sees the shards shared evenly by two. */
-async function untilShared(
-  seenBy: Aether,
-  names: readonly [string, string],
-): Promise<void> {
-  await eventually(() => {
-    const { nodes } = seenBy.cluster!.shardMap("purse");
-    return names.every((name) =>
-      nodes.filter((node) => node === name).length === 128
-    );
-  });
 }
 
 describe("between a commit and what it promises, in memory", () => {
@@ -185,7 +172,7 @@ describe("between a commit and what it promises, on NATS", () => {
     });
     const gate = shut(late.store as unknown as { inbox: { put: unknown } });
     const other = await world.start({ actors, nodeId: "other" });
-    await untilShared(other, ["late", "other"]);
+    await eventually(() => isShared(other, "purse", ["late", "other"]));
     const from = keyOn("late", other);
     const to = keyOn("other", other);
     const ada = other.actor(Purse, from);
@@ -211,7 +198,7 @@ describe("between a commit and what it promises, on NATS", () => {
       leaving.store as unknown as { inbox: { put: unknown } },
     );
     const other = await world.start({ actors, nodeId: "other" });
-    await untilShared(other, ["leaving", "other"]);
+    await eventually(() => isShared(other, "purse", ["leaving", "other"]));
     const from = keyOn("leaving", other);
     const to = keyOn("other", other);
     const ada = other.actor(Purse, from);

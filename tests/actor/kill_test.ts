@@ -8,7 +8,7 @@ import { type Aether, type AetherError, shardOf, ulid } from "@flowmade/aether";
 import { clusterOf } from "../../actor/aether.ts";
 import { eventually, isDeno } from "../support/mod.ts";
 import { Account } from "./_account.ts";
-import { type NatsWorld, natsWorld } from "./_worlds.ts";
+import { isShared, type NatsWorld, natsWorld } from "./_worlds.ts";
 
 async function worker(world: NatsWorld, nodeId: string): Promise<ChildProcess> {
   const file = fileURLToPath(new URL("./_worker.ts", import.meta.url));
@@ -106,12 +106,7 @@ async function twoWorkers(world: NatsWorld) {
     worker(world, "other"),
   ]);
   const client = await world.start({ actors: [] });
-  await eventually(() => {
-    const { nodes } = client.cluster!.shardMap("account");
-    return ["other", "victim"].every((name) =>
-      nodes.filter((node) => node === name).length === 128
-    );
-  });
+  await eventually(() => isShared(client, "account", ["other", "victim"]));
   const keys = [
     ...keysOn(client, "victim", 16),
     ...keysOn(client, "other", 16),

@@ -21,12 +21,13 @@ export function received(
   subject: string,
   headers: Uint8Array | undefined,
   body: Uint8Array,
+  reply = "",
 ): Msg {
   const hdr = headers === undefined ? -1 : headers.length;
   const bytes = headers === undefined ? body : Buffer.concat([headers, body]);
   const head = {
     subject: Buffer.from(subject),
-    reply: Buffer.from(""),
+    reply: Buffer.from(reply),
     sid: 1,
     hdr,
     size: bytes.length,

@@ -1,8 +1,6 @@
 /** Listing actors from a replica that is behind, and catches up while it is asked. */
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { describe, it } from "node:test";
-import { MsgImpl } from "@nats-io/nats-core/internal";
 import {
   CommitHeader,
   formatTrail,
@@ -13,8 +11,10 @@ import {
 import { Deadline, encodeHeaders } from "../../nats/mod.ts";
 import type { Context } from "../../store/_context.ts";
 import { listActors } from "../../store/_list.ts";
+import { received } from "../fuzz/_delivery.ts";
 
 const subjects = subjectsOf("shop");
+const EMPTY = new Uint8Array();
 
 /** The last commit of an actor, as a consumer shows it. */
 interface Shown {
@@ -24,27 +24,12 @@ interface Shown {
   readonly trail?: readonly number[];
 }
 
-function messageOf(
-  subject: string,
-  reply: string,
-  headers: Uint8Array,
-): unknown {
-  const head = {
-    subject: Buffer.from(subject),
-    reply: Buffer.from(reply),
-    ...{ sid: 1, hdr: headers.length, size: headers.length },
-  };
-  return new MsgImpl(head as never, Uint8Array.from(headers), null as never);
-}
-
 function shownOf({ actorId, sequence, trail = [] }: Shown): unknown {
-  return messageOf(
-    subjects.event(parseActorId(actorId)),
-    `$JS.ACK.events.lister.1.${sequence}.1.1.0`,
-    encodeHeaders({
-      [CommitHeader.trail]: trail.length === 0 ? undefined : formatTrail(trail),
-    }),
-  );
+  const headers = encodeHeaders({
+    [CommitHeader.trail]: trail.length === 0 ? undefined : formatTrail(trail),
+  });
+  const reply = `$JS.ACK.events.lister.1.${sequence}.1.1.0`;
+  return received(subjects.event(parseActorId(actorId)), headers, EMPTY, reply);
 }
 
 /** A server whose consumers each show one page, and whose log ends at `last`. */
@@ -67,7 +52,7 @@ function contextOf(last: number, pages: readonly (readonly Shown[])[]) {
         const page = waiting.shift() ?? [];
         for (const shown of page) take(null, shownOf(shown));
         const nothing = new TextEncoder().encode("NATS/1.0 404\r\n\r\n");
-        take(null, messageOf("_INBOX.x", "", nothing));
+        take(null, received("_INBOX.x", nothing, EMPTY));
       }),
   };
   const bulk = {
