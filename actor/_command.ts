@@ -472,9 +472,8 @@ export class CommandRunner {
   /**
    * Whether the log has to be asked for a command that is not remembered: if an
    * attempt of it may have been stored. A first attempt under an id that was given
-   * is taken for one where it would be remembered otherwise: an id may be older
-   * than the memory, as somebody has kept it for a repetition, and the memory
-   * shorter than it should be, as the actor was just loaded.
+   * is taken for one where it would be remembered otherwise: somebody may have kept
+   * the id for a repetition, until ids as young as it are forgotten here.
    */
   #mustLookBack(job: Job): boolean {
     const { commandId, timer } = job.call;

@@ -9,7 +9,7 @@ import type {
   RememberedCommand,
 } from "../event/mod.ts";
 import type { StoredCommit } from "../store/mod.ts";
-import { PackedCommands } from "./_packed_commands.ts";
+import { PackedCommands, timeOfId } from "./_packed_commands.ts";
 
 /** How many commands a snapshot carries at most. */
 export const IN_SNAPSHOT = 1_000;
@@ -23,6 +23,8 @@ export class CommandMemory {
   /** What does not fit there, oldest first. */
   #others: Map<string, RememberedCommand> | undefined;
   #since = -Infinity;
+  /** No id that was made after this time was ever forgotten. */
+  #idsSince = -Infinity;
 
   /** How many are remembered. */
   get size(): number {
@@ -37,6 +39,17 @@ export class CommandMemory {
     return this.#since;
   }
 
+  /**
+   * Whether a command would be found if it had ever been answered: as nothing was
+   * ever forgotten, or no id as young as this one. That holds whatever the clocks of
+   * nodes and callers say, as ids are compared with ids only.
+   */
+  wouldRemember(id: string): boolean {
+    if (this.#since === -Infinity) return true;
+    const made = timeOfId(id);
+    return made !== undefined && made > this.#idsSince;
+  }
+
   /** Finds a command by its id. */
   get(id: string): RememberedCommand | undefined {
     return this.#packed?.get(id) ?? this.#others?.get(id);
@@ -45,22 +58,21 @@ export class CommandMemory {
   /** Begins anew with what a snapshot remembered. */
   restore(snapshot: ActorSnapshot): void {
     this.clear();
-    const { commands = [], commandsSince } = snapshot;
+    const { commandIdsSince, commands = [], commandsSince } = snapshot;
     let events = 0;
     for (const command of commands) {
       this.#keep(command);
       events += command.events;
     }
-    if (commandsSince !== undefined) {
-      if (commandsSince > 0) this.#since = commandsSince;
-      return;
-    }
-    // Of an earlier release, which did not say.
-    // None was ever left out of a list this short, and no event has another origin.
-    const isWhole = commands.length < IN_SNAPSHOT &&
-      events === snapshot.version;
+    if (commandsSince === 0) return;
+    // One of an earlier release may not say since when: but none was ever left out of
+    // a list this short, and no event has another origin.
+    const isWhole = commandsSince === undefined &&
+      commands.length < IN_SNAPSHOT && events === snapshot.version;
     if (isWhole) return;
-    this.#since = commands[0]?.at ?? snapshot.timestamp.getTime();
+    this.#since = commandsSince ?? commands[0]?.at ??
+      snapshot.timestamp.getTime();
+    this.#idsSince = commandIdsSince ?? this.#since + CLOCK_SKEW;
   }
 
   /** Begins anew with nothing, at the beginning of the log. */
@@ -68,6 +80,7 @@ export class CommandMemory {
     this.#packed = undefined;
     this.#others = undefined;
     this.#since = -Infinity;
+    this.#idsSince = -Infinity;
   }
 
   /** Remembers what a commit answered. */
@@ -98,15 +111,27 @@ export class CommandMemory {
   }
 
   /** The newest ones in order, for a snapshot, and what is missing there. */
-  newest(): Required<Pick<ActorSnapshot, "commands" | "commandsSince">> {
-    const all = this.#packed?.newest(IN_SNAPSHOT + 1) ?? [];
+  newest(): Required<
+    Pick<ActorSnapshot, "commands" | "commandsSince" | "commandIdsSince">
+  > {
+    const packed = this.#packed?.newest(IN_SNAPSHOT + 1);
+    const all = packed?.commands ?? [];
     if (this.#others !== undefined) {
       all.push(...this.#others.values());
       all.sort((a, b) => a.version - b.version);
     }
     const left = all.splice(0, Math.max(0, all.length - IN_SNAPSHOT));
-    const since = left.reduce((at, one) => Math.max(at, one.at), this.#since);
-    return { commands: all, commandsSince: Math.max(0, since) };
+    let since = this.#since;
+    let idsSince = Math.max(this.#idsSince, packed?.idsBefore ?? -Infinity);
+    for (const { at, id } of left) {
+      since = Math.max(since, at);
+      idsSince = Math.max(idsSince, timeOfId(id) ?? -Infinity);
+    }
+    return {
+      commands: all,
+      commandsSince: Math.max(0, since),
+      commandIdsSince: Math.max(0, idsSince),
+    };
   }
 
   #keep(command: RememberedCommand): void {
@@ -128,9 +153,11 @@ export class CommandMemory {
         return;
       }
       this.onForget?.(isPacked ? this.#packed!.oldestOnes() : [other]);
+      const made = isPacked ? chunk!.youngest : timeOfId(other.id);
       if (isPacked) this.#packed!.forgetOldest();
       else this.#others!.delete(other.id);
       this.#since = Math.max(this.#since, at);
+      this.#idsSince = Math.max(this.#idsSince, made ?? -Infinity);
     }
   }
 }
@@ -140,3 +167,5 @@ const LEAST = 1_000;
 export const MOST_COMMANDS = 50_000;
 /** For how many milliseconds each is remembered, unless they are too many. */
 export const AT_LEAST_MS = 600_000;
+/** How far apart the wall clocks of nodes and callers may be, in milliseconds. */
+export const CLOCK_SKEW = 60_000;

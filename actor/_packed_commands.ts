@@ -20,10 +20,11 @@ export class PackedCommands {
     return this.#size;
   }
 
-  /** How many of the oldest go together, and when the youngest of those was answered. */
-  get oldest(): { readonly size: number; readonly at: number } | undefined {
+  /** The oldest, those that go together; undefined where there are none. */
+  get oldest(): Together | undefined {
     const chunk = this.#chunks[0];
-    return chunk && { size: chunk.count, at: chunk.at };
+    return chunk &&
+      { size: chunk.count, at: chunk.at, youngest: chunk.youngest };
   }
 
   /** Takes one more, if it fits; its version must not be below the one before. */
@@ -71,17 +72,35 @@ export class PackedCommands {
     this.#size = 0;
   }
 
-  /** The newest ones, oldest first. */
-  newest(most: number): RememberedCommand[] {
+  /** The newest ones, oldest first, and the latest time of any id before them. */
+  newest(most: number): {
+    readonly commands: RememberedCommand[];
+    readonly idsBefore: number;
+  } {
     const found: RememberedCommand[][] = [];
     let count = 0;
-    for (let i = this.#chunks.length - 1; i >= 0 && count < most; i--) {
-      const all = this.#chunks[i]!.all();
+    let i = this.#chunks.length;
+    while (i > 0 && count < most) {
+      const all = this.#chunks[--i]!.all();
       found.push(all);
       count += all.length;
     }
-    return found.reverse().flat().slice(-most);
+    const commands = found.reverse().flat();
+    let idsBefore = this.#chunks[i - 1]?.youngest ?? -Infinity;
+    for (const { id } of commands.splice(0, Math.max(0, count - most))) {
+      idsBefore = Math.max(idsBefore, timeOfId(id)!);
+    }
+    return { commands, idsBefore };
   }
+}
+
+/** Commands that are forgotten together. */
+interface Together {
+  readonly size: number;
+  /** When the last of them was answered. */
+  readonly at: number;
+  /** The latest time of any id among them, or forgotten before them. */
+  readonly youngest: number;
 }
 
 class Chunk {

@@ -20,7 +20,12 @@ import type {
   StoredCommit,
 } from "../store/mod.ts";
 import type { AnyActor } from "./definition.ts";
-import { AT_LEAST_MS, CommandMemory, MOST_COMMANDS } from "./_memory.ts";
+import {
+  AT_LEAST_MS,
+  CLOCK_SKEW,
+  CommandMemory,
+  MOST_COMMANDS,
+} from "./_memory.ts";
 import { timeOfId } from "./_packed_commands.ts";
 import { applyCommits, quarantine, replay, type Replayed } from "./_replay.ts";
 
@@ -156,32 +161,34 @@ export class Replica {
 
   /** Whether the command would be remembered if it had ever been answered. */
   wouldRemember(commandId: string): boolean {
-    if (this.memory.since === -Infinity) return true;
+    if (this.memory.wouldRemember(commandId)) return true;
     const made = timeOfId(commandId);
-    return made !== undefined && this.#knowsFrom(made - CLOCK_SKEW);
+    return made !== undefined && this.#hasReadFrom(made - CLOCK_SKEW);
   }
 
   /**
    * Whether an attempt that is said to be the first may be a later one, of which
-   * nothing is remembered: as its id is older than all that is, or as an actor that
-   * was loaded a moment ago remembers less than the last minutes.
+   * nothing is remembered: as its id is no younger than all that were forgotten, or
+   * as it tells no time, and an actor that was loaded a moment ago remembers less
+   * than the last minutes.
    */
   mayHaveForgotten(commandId: string, now: number): boolean {
     const { memory } = this;
-    if (memory.since === -Infinity) return false;
+    if (memory.wouldRemember(commandId)) return false;
     const made = timeOfId(commandId);
-    if (made !== undefined && made - CLOCK_SKEW > memory.since) return false;
     const older = this.#older;
     if (memory.size + (older?.commands.size ?? 0) >= MOST_REMEMBERED) {
       // So many that minutes are too much: new ids are not looked for each time.
       const since = Math.min(memory.since, older?.since ?? Infinity);
       return made !== undefined && made + CLOCK_SKEW < since;
     }
-    return !this.#knowsFrom(fromWhen(made, now));
+    const from = fromWhen(made, now);
+    const isCovered = made === undefined && from > memory.since;
+    return !isCovered && !this.#hasReadFrom(from);
   }
 
-  #knowsFrom(time: number): boolean {
-    if (time > this.memory.since) return true;
+  /** Whether all that was committed from a time on was read back, and is kept. */
+  #hasReadFrom(time: number): boolean {
     if (time < (this.#older?.since ?? Infinity)) return false;
     this.#older!.isWanted = true;
     return true;
@@ -339,8 +346,6 @@ function fromWhen(made: number | undefined, now: number): number {
 }
 
 const LOAD_TIMEOUT = 10_000;
-/** How far apart the wall clocks of nodes may be. */
-const CLOCK_SKEW = 60_000;
 /** Commands that are kept of those seen on the way back. */
 const MOST_PASSED = MOST_COMMANDS;
 /** From so many on an actor remembers all it may, but for what is forgotten together. */

@@ -125,6 +125,11 @@ export interface ActorSnapshot<State = unknown> {
    * 1970; 0 where none is missing at all. Absent where that is not known.
    */
   readonly commandsSince?: number;
+  /**
+   * None is missing there whose id was made after this time, milliseconds since
+   * 1970; 0 where no id that tells its time is missing.
+   */
+  readonly commandIdsSince?: number;
   /** The timers that were live at that point; absent for none. */
   readonly timers?: readonly Timer[];
 }

@@ -325,6 +325,7 @@ export function checkSchema(schema: number = 1, action: string): number {
 export function checkSnapshot(snapshot: ActorSnapshot): ActorAddress {
   const address = parseActorId(snapshot.actorId);
   const {
+    commandIdsSince,
     commands,
     commandsSince,
     commitId,
@@ -365,10 +366,13 @@ export function checkSnapshot(snapshot: ActorSnapshot): ActorAddress {
       );
     }
   }
-  if (commandsSince !== undefined && !isCount(commandsSince)) {
+  for (
+    const [name, since] of Object.entries({ commandsSince, commandIdsSince })
+  ) {
+    if (since === undefined || isCount(since)) continue;
     throw new InvalidArgumentError(
-      `${action} as its commandsSince is milliseconds since 1970, or 0: got ${
-        said(commandsSince)
+      `${action} as its ${name} is milliseconds since 1970, or 0: got ${
+        said(since)
       }`,
     );
   }

@@ -16,6 +16,7 @@ export type PlacedSnapshot =
 export function encodeSnapshot(snapshot: PlacedSnapshot): Uint8Array {
   const {
     actorId,
+    commandIdsSince,
     commands,
     commandsSince,
     commitId,
@@ -36,6 +37,7 @@ export function encodeSnapshot(snapshot: PlacedSnapshot): Uint8Array {
     state,
     commands,
     commandsSince,
+    commandIdsSince,
     timers,
   }));
 }
@@ -53,6 +55,7 @@ export function decodeSnapshot(
   }
   const {
     actorId,
+    commandIdsSince,
     commands,
     commandsSince,
     commitId,
@@ -71,6 +74,7 @@ export function decodeSnapshot(
     Number.isNaN(timestamp.getTime()) ||
     !(commands === undefined || areCommands(commands)) ||
     !(commandsSince === undefined || isCount(commandsSince)) ||
+    !(commandIdsSince === undefined || isCount(commandIdsSince)) ||
     !(timers === undefined || areTimers(timers))
   ) return undefined;
   return {
@@ -83,6 +87,7 @@ export function decodeSnapshot(
     commitId,
     ...(commands === undefined ? {} : { commands }),
     ...(commandsSince === undefined ? {} : { commandsSince }),
+    ...(commandIdsSince === undefined ? {} : { commandIdsSince }),
     ...(timers === undefined ? {} : { timers }),
   };
 }

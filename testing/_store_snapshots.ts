@@ -35,6 +35,8 @@ export function testSnapshots(suite: Suite): void {
       const given = {
         ...snapshotAt(3),
         state: { sum: 6, list: [1, null, "ü"], inner: { "": true } },
+        commandsSince: 7,
+        commandIdsSince: 5,
       };
       assert.equal(await t.store.saveSnapshot(given), true);
       const expected = { ...given, schema: 1, sequence, commitId };
@@ -177,6 +179,8 @@ export function testSnapshots(suite: Suite): void {
         { commitId: "" },
         { commands: [{ ...remembered, id: "a b" }] },
         { commands: [{ ...remembered, version: undefined }] },
+        { commandsSince: -1 },
+        { commandIdsSince: 0.5 },
       ];
       for (const change of bad) {
         const snapshot = { ...snapshotAt(1), ...change } as ActorSnapshot;

@@ -3,9 +3,11 @@ import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ulid } from "@flowmade/aether";
+import { ulid as ulidOf } from "ulid";
 import type { RememberedCommand } from "@flowmade/aether/event";
 import { CommandMemory } from "../../actor/_memory.ts";
 import { PackedCommands } from "../../actor/_packed_commands.ts";
+import { seeded } from "../support/mod.ts";
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const digits = (count: number, first = ALPHABET) =>
@@ -46,6 +48,19 @@ const anyCommand = fc.record({
   isRejected: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
   later: fc.nat(10),
 });
+
+/** What is remembered of a snapshot of a memory. */
+function loadedFrom(memory: CommandMemory): CommandMemory {
+  const again = new CommandMemory();
+  again.restore({
+    actorId: "account-ada",
+    version: 1_000_000, // with events that no command has made
+    state: 0,
+    timestamp: new Date(50_000),
+    ...memory.newest(),
+  });
+  return again;
+}
 
 describe("CommandMemory", () => {
   it("remembers exactly what it was told, the first answer of each", () => {
@@ -133,6 +148,52 @@ describe("CommandMemory", () => {
       if (i >= 4_000) assert.ok(isKnown, `${i} of 5000`);
       if (!isKnown) assert.ok(i * minute <= memory.since);
     }
+  });
+
+  it("never says that it would remember what it has forgotten", () => {
+    const random = seeded();
+    const minute = 60_000;
+    const now = Date.UTC(2026, 0, 1);
+    for (let round = 0; round < 20; round++) {
+      let memory = new CommandMemory();
+      const count = 1_500 + random.int(1_500);
+      const ids = Array.from({ length: count }, (_, i) => {
+        // As callers make them whose clocks are wrong, and ids of other kinds.
+        const off = random.next() < 0.2 ? random.int(180) - 90 : random.int(3);
+        const id = random.next() < 0.05
+          ? `order-${i}`
+          : ulidOf(now + (i + off) * minute);
+        const record = random.next() < 0.1
+          ? { id, events: 0, rejected: { reason: "no", message: "never" } }
+          : { id, events: 1 };
+        memory.add(record, i + 1, now + i * minute);
+        return id;
+      });
+      if (round % 2 === 1) memory = loadedFrom(memory);
+      const remembered = ids.filter((id) => memory.wouldRemember(id));
+      for (const id of remembered) assert.ok(memory.get(id), id);
+      const known = ids.filter((id) => memory.get(id) !== undefined);
+      assert.ok(remembered.length > known.length * 0.7);
+      assert.ok(known.length < count);
+      // So it is with what it was never told.
+      assert.equal(memory.wouldRemember(ulidOf(now)), false);
+      assert.equal(memory.wouldRemember("never told"), false);
+      assert.ok(memory.wouldRemember(ulidOf(now + (count + 90) * minute)));
+    }
+  });
+
+  it("takes a minute for clocks that differ where a snapshot does not say of ids", () => {
+    const memory = new CommandMemory();
+    memory.restore({
+      actorId: "account-ada",
+      version: 5_000,
+      state: 0,
+      timestamp: new Date(0),
+      commands: [{ id: ulidOf(5), events: 1, version: 5_000, at: 1_000_005 }],
+      commandsSince: 1_000_000,
+    });
+    assert.equal(memory.wouldRemember(ulidOf(1_060_000)), false);
+    assert.equal(memory.wouldRemember(ulidOf(1_060_001)), true);
   });
 
   it("says in a snapshot what is missing there", () => {
