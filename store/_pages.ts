@@ -93,7 +93,8 @@ async function* entryPages(
 /**
  * Commits of a filter by windows, newest first. The server reads forward only, so windows
  * of sequences are read forward and handed out backward; they grow where the
- * filter matches little. There is a match at `last`.
+ * filter matches little, and begin as wide as the plan says. There is a match at
+ * `last`.
  */
 export async function* windowsBack(
   context: Context,
@@ -101,9 +102,10 @@ export async function* windowsBack(
   floor: number,
   to: number,
   last: number,
-  plan: ReadPlan,
+  plan: ReadPlan & { readonly width?: number },
 ): AsyncGenerator<readonly StoredCommit[]> {
-  for (let high = Math.min(to, last), width = WINDOW; high >= floor;) {
+  let width = within(plan.width ?? WINDOW);
+  for (let high = Math.min(to, last); high >= floor;) {
     const low = Math.max(floor, high - width + 1);
     const found: Entry[] = [];
     // As there is a match at `last`, a page that ends before `high` comes from a
@@ -125,8 +127,12 @@ export async function* windowsBack(
     // What the server sends beyond a window was read before: so it is to be nearly
     // as full as it may be.
     const growth = Math.min(4, WINDOW * 3 / 4 / Math.max(1, found.length));
-    width = Math.max(WINDOW, Math.min(Math.floor(width * growth), 1 << 22));
+    width = within(width * growth);
   }
+}
+
+function within(width: number): number {
+  return Math.max(WINDOW, Math.min(Math.floor(width), WIDEST));
 }
 
 /** The time one fetch of a read may take, from now. */
@@ -189,5 +195,7 @@ function* readable(
 /** Messages a page. */
 const PAGE = 2_500;
 const PAGE_BYTES = 8 * 1024 * 1024;
-/** Sequences a window starts with when reading backward. */
+/** Sequences a window starts with when reading backward, and messages in it at most. */
 const WINDOW = 512;
+/** Sequences of a window at most. */
+const WIDEST = 1 << 22;

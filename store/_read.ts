@@ -120,7 +120,8 @@ async function* commitsOfActor(
 /**
  * An actor's commits, newest first; a trail that leads nowhere is left for
  * windows. A negative `from` wants all of them, also those without events before
- * the first version: so many that lie close come faster by windows.
+ * the first version: so many that lie close come faster by windows, which begin as
+ * wide as they lie apart.
  */
 async function* back(
   context: Context,
@@ -134,6 +135,7 @@ async function* back(
   let { version } = target;
   let before = target.sequence;
   let count = 0;
+  const gap = () => (target.sequence - before) / Math.max(1, count);
   let isFirst = false;
   const checked = function* (commits: Commits): Generator<Commits> {
     const found: StoredCommit[] = [];
@@ -154,10 +156,13 @@ async function* back(
     isFirst = commits.at(-1)!.trail.length === 0;
     if (version < plan.from || isFirst) break;
     count += commits.length;
-    if (!byTrail && count >= NEAR) break;
+    if (!byTrail && count >= SOON && gap() <= DENSE) break;
   }
   if (version < plan.from || (version === 0 && (isFirst || !all))) return;
-  const rest = windowsBack(context, subject, 1, before, target.sequence, plan);
+  const rest = windowsBack(context, subject, 1, before, target.sequence, {
+    ...plan,
+    width: gap() * FIRST,
+  });
   for await (const commits of rest) {
     yield* checked(commits);
     if (version < plan.from) return;
@@ -218,5 +223,11 @@ function missing(address: ActorAddress, version: number): CorruptLogError {
 
 /** So near to its end an actor's log is read by trails rather than from its start. */
 const NEAR = 128;
+/** So many commits, newest first, come by trails before it is windows. */
+const SOON = 32;
+/** About so many commits are to be in the first window. */
+const FIRST = 64;
+/** So many messages apart, commits come faster by windows than one by one. */
+const DENSE = 256;
 /** So many events of an actor are loaded at once where they lie far apart. */
 const SMALL = 2_000;
