@@ -15,6 +15,8 @@ export interface Random {
   int(below: number): number;
   /** One of several values. */
   pick<T>(values: readonly T[]): T;
+  /** Chance of its own, from the same seed: for whoever draws at times of its own. */
+  fork(): Random;
 }
 
 /**
@@ -25,6 +27,10 @@ export function seeded(seed?: number): Random {
   const given = process.env.SEED;
   const start = (given ? Number(given) : seed ?? Math.random() * 2 ** 32) >>> 0;
   console.log(`SEED=${start}`);
+  return from(start);
+}
+
+function from(start: number): Random {
   let state = start;
   const next = () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -38,5 +44,6 @@ export function seeded(seed?: number): Random {
     next,
     int,
     pick: (values) => values[int(values.length)]!,
+    fork: () => from(int(2 ** 32)),
   };
 }

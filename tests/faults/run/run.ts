@@ -106,7 +106,12 @@ export async function run(options: RunOptions): Promise<Run> {
     else unavailable.set(`${fault.id} (${fault.title})`, why);
   }
   const timeout = quick ? PATIENT : TIMEOUT;
-  await using world = await RunWorld.start({ replicas, random, rate, timeout });
+  // What the load draws, and when, is not to change which faults come.
+  const load = random.fork();
+  await using world = await RunWorld.start({
+    ...{ replicas, rate, timeout },
+    random: load,
+  });
   const runtimes = [...world.nodes.values()].map(({ runtime }) => runtime);
   tell(`seed ${random.seed}: ${replicas} server(s), nodes ${runtimes.join()}`);
   world.begin();
