@@ -29,6 +29,8 @@ export interface ControlEntry {
   readonly epoch: number;
   /** The value; undefined where it was removed or has expired. */
   readonly value: unknown;
+  /** When it was stored by the server's clock, milliseconds since 1970; if that is known. */
+  readonly at?: number;
 }
 
 /** How a value is to be written. */
@@ -165,7 +167,7 @@ export function entryOf(
   message: ControlMessage | undefined,
 ): ControlEntry | undefined {
   if (message === undefined) return undefined;
-  const { body, key, sequence: revision } = message;
+  const { at, body, key, sequence: revision } = message;
   let parsed: unknown;
   try {
     if (body !== "") parsed = parseJson(body);
@@ -177,6 +179,7 @@ export function entryOf(
     write: typeof write === "string" ? write : "",
     epoch: typeof epoch === "number" ? epoch : 0,
     value,
+    ...(at === undefined ? {} : { at }),
   };
 }
 

@@ -98,6 +98,7 @@ export class NatsControlLog implements ControlLog {
           key: msg.subject.slice(mirror.length),
           sequence,
           body: utf8Decoder.decode(msg.data),
+          at: Date.parse(headers.added("Nats-Time-Stamp")),
         });
       },
     });

@@ -23,6 +23,7 @@ import { probeTopic } from "./_detector.ts";
 import { nodeInfoOf } from "./_heard.ts";
 import type { ClusterPorts } from "./ports.ts";
 import type { ClusterLog, NodeInfo, NodeState } from "./types.ts";
+import { WallClock } from "./_wall_clock.ts";
 
 /** How a node makes itself known. */
 export interface NodeDiscoveryOptions {
@@ -79,6 +80,7 @@ export class NodeDiscovery implements AsyncDisposable {
   readonly #control: Control;
   readonly #options: Required<Omit<NodeDiscoveryOptions, "log">>;
   readonly #log: ClusterLog;
+  readonly #wallClock: WallClock;
   #run = "";
   #state: NodeState = "up";
   #revision = 0;
@@ -94,6 +96,7 @@ export class NodeDiscovery implements AsyncDisposable {
     this.#ports = ports;
     this.#control = new Control(ports);
     this.#log = options.log ?? (() => {});
+    this.#wallClock = new WallClock(ports.clock, options.node, this.#log);
     this.#options = {
       node: options.node,
       hosts: options.hosts ?? [],
@@ -163,7 +166,9 @@ export class NodeDiscovery implements AsyncDisposable {
     this.#joined = true;
     this.#stop();
     this.#stop = this.#control.watch(key, (entry) => {
-      if (entry.revision > this.#revision && recordOf(entry)?.run !== run) {
+      if (recordOf(entry)?.run === run) {
+        this.#wallClock.heard(entry.revision, entry.at);
+      } else if (entry.revision > this.#revision) {
         this.#lost(run, "it was removed");
       }
     });
@@ -321,7 +326,7 @@ export class NodeDiscovery implements AsyncDisposable {
   async #renew(): Promise<boolean | undefined> {
     if (!this.#joined) return false;
     const { clock } = this.#ports;
-    const began = clock.monotonic();
+    const [began, wall] = [clock.monotonic(), clock.now()];
     const run = this.#run;
     let revision: number | undefined;
     try {
@@ -342,6 +347,7 @@ export class NodeDiscovery implements AsyncDisposable {
     if (run !== this.#run || !this.#joined) return false;
     if (revision === undefined) return await this.#adopt(run, began);
     this.#renewed(revision, began);
+    this.#wallClock.written(revision, wall);
     return true;
   }
 

@@ -13,6 +13,8 @@ export interface ControlMessage {
   readonly sequence: number;
   /** JSON; empty where the value has expired. */
   readonly body: string;
+  /** When it was stored by the server's clock, milliseconds since 1970; if that is known. */
+  readonly at?: number;
 }
 
 /** A write that is stored only where the log is as expected. */
