@@ -33,7 +33,7 @@ export interface StoreStats {
 /** What the parts of the JetStream store share. */
 export interface Context {
   readonly api: JetStreamApi;
-  /** For long reads, so that they never delay an append. */
+  /** For long reads and for snapshots, so that they never delay an append. */
   readonly bulk: JetStreamApi;
   readonly link: Link;
   readonly clock: Clock;

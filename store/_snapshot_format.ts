@@ -3,9 +3,9 @@ import {
   type ActorAddress,
   type ActorSnapshot,
   parseJson,
-  type RememberedCommand,
   type Timer,
 } from "../event/mod.ts";
+import { isCount, packCommands, unpackCommands } from "./_snapshot_commands.ts";
 
 /** A snapshot with its schema and its place in the log. */
 export type PlacedSnapshot =
@@ -35,7 +35,7 @@ export function encodeSnapshot(snapshot: PlacedSnapshot): Uint8Array {
     schema,
     timestamp: timestamp.toISOString(),
     state,
-    commands,
+    commands: commands && packCommands(commands),
     commandsSince,
     commandIdsSince,
     timers,
@@ -56,7 +56,7 @@ export function decodeSnapshot(
   const {
     actorId,
     commandIdsSince,
-    commands,
+    commands: packed,
     commandsSince,
     commitId,
     schema,
@@ -67,12 +67,13 @@ export function decodeSnapshot(
     version,
   } = json ?? {};
   const timestamp = new Date(typeof time === "string" ? time : NaN);
+  const commands = packed === undefined ? [] : unpackCommands(packed);
   if (
     actorId !== address.id || typeof commitId !== "string" ||
     state === undefined || !isCount(version) ||
     !isCount(sequence) || !Number.isSafeInteger(schema) ||
     Number.isNaN(timestamp.getTime()) ||
-    !(commands === undefined || areCommands(commands)) ||
+    commands === undefined ||
     !(commandsSince === undefined || isCount(commandsSince)) ||
     !(commandIdsSince === undefined || isCount(commandIdsSince)) ||
     !(timers === undefined || areTimers(timers))
@@ -85,27 +86,11 @@ export function decodeSnapshot(
     schema: schema as number,
     sequence,
     commitId,
-    ...(commands === undefined ? {} : { commands }),
+    ...(packed === undefined ? {} : { commands }),
     ...(commandsSince === undefined ? {} : { commandsSince }),
     ...(commandIdsSince === undefined ? {} : { commandIdsSince }),
     ...(timers === undefined ? {} : { timers }),
   };
-}
-
-function areCommands(value: unknown): value is RememberedCommand[] {
-  return Array.isArray(value) && value.every((command) => {
-    const { at, events, id, rejected, version } = command ?? {};
-    return typeof id === "string" && isCount(events) && isCount(version) &&
-      Number.isFinite(at) && (rejected === undefined || isRejection(rejected));
-  });
-}
-
-function isRejection(value: unknown): boolean {
-  const { details = {}, message, reason } = (value ?? {}) as Partial<
-    NonNullable<RememberedCommand["rejected"]>
-  >;
-  return typeof reason === "string" && typeof message === "string" &&
-    typeof details === "object";
 }
 
 function areTimers(value: unknown): value is Timer[] {
@@ -114,10 +99,6 @@ function areTimers(value: unknown): value is Timer[] {
     return typeof name === "string" && typeof id === "string" &&
       typeof command === "string" && Number.isSafeInteger(at);
   });
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 const utf8 = new TextEncoder();

@@ -5,7 +5,7 @@ import {
   InvalidArgumentError,
 } from "../event/mod.ts";
 import { ApiCode, type Deadline, encodeHeaders } from "../nats/mod.ts";
-import { ApiRefusal, type StoredMessage } from "./_api.ts";
+import { ApiRefusal } from "./_api.ts";
 import { decodeCommit, EXPECTED, type TrailedCommit } from "./_commit.ts";
 import { type Context, readTail } from "./_context.ts";
 import {
@@ -21,7 +21,9 @@ export async function readSnapshot(
   schema: number,
   deadline: Deadline,
 ): Promise<PlacedSnapshot | undefined> {
-  const message = await readMessage(context, address, deadline);
+  const { api, snapshotStream, subjects } = context;
+  const subject = subjects.snapshot(address);
+  const message = await api.directLast(snapshotStream, subject, deadline);
   if (message === undefined) return undefined;
   const snapshot = decodeSnapshot(address, message.data);
   if (snapshot !== undefined && snapshot.schema === schema) return snapshot;
@@ -43,7 +45,11 @@ export async function findSnapshot(
   return undefined;
 }
 
-/** Keeps a snapshot unless a newer one that fits the log is kept already. */
+/**
+ * Keeps a snapshot unless a newer one that fits the log is kept already. Where many
+ * actors leave at once, these are megabytes: appends and answers do not queue up
+ * behind them.
+ */
 export async function keepSnapshot(
   context: Context,
   address: ActorAddress,
@@ -56,12 +62,13 @@ export async function keepSnapshot(
     context.stats.snapshotsTooLarge++;
     return false;
   }
+  const { bulk, snapshotStream } = context;
   const subject = context.subjects.snapshot(address);
   for (let tries = 0; tries < 4; tries++) {
     // A stale first look costs one more round; the leader is never stale.
     const message = tries === 0
-      ? await readMessage(context, address, deadline)
-      : await context.api.last(context.snapshotStream, subject, deadline);
+      ? await bulk.directLast(snapshotStream, subject, deadline)
+      : await bulk.last(snapshotStream, subject, deadline);
     const kept = message && decodeSnapshot(address, message.data);
     if (
       kept !== undefined && kept.version > placed.version &&
@@ -71,7 +78,7 @@ export async function keepSnapshot(
       [EXPECTED]: String(message?.sequence ?? 0),
     });
     const timeout = deadline.attempt(2_000);
-    const ack = await context.api.publish(
+    const ack = await bulk.publish(
       subject,
       body,
       headers,
@@ -142,15 +149,6 @@ async function fitsLog(
   const commit = decodeCommit(codec, subjects, message);
   return commit.commitId === snapshot.commitId &&
     commit.version === snapshot.version;
-}
-
-function readMessage(
-  context: Context,
-  address: ActorAddress,
-  deadline: Deadline,
-): Promise<StoredMessage | undefined> {
-  const { api, snapshotStream, subjects } = context;
-  return api.directLast(snapshotStream, subjects.snapshot(address), deadline);
 }
 
 const HEADER_ROOM = 256;

@@ -166,11 +166,11 @@ export const SNAPSHOTS: readonly Uint8Array[] = DATA
       sequence: 7,
       commitId: ulid(),
       ...(n === 0 ? {} : {
-        commands: COMMANDS.map((record) => ({
-          ...record,
-          version: n,
-          at: AT.getTime(),
-        })),
+        commands: [
+          ...COMMANDS.map((record) => ({ ...record, version: n })),
+          ...[1, 2, 3].map((i) => ({ id: ulid(), events: i, version: n + i })),
+          ...[4, 5].map((i) => ({ id: ulid(), events: 1, version: n + i })),
+        ].map((command) => ({ ...command, at: AT.getTime() })),
         timers: [{ name: "t", id: ulid(), at: AT.getTime(), command: "x" }],
       }),
     })
