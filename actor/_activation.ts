@@ -387,7 +387,7 @@ export class Activation implements CommandOwner, QueryOwner {
     // What is loaded may remember less than what was held against the log.
     for (const job of this.#mailbox.all) job.isNew = false;
     try {
-      this.#snapshotter.version = await this.#replica.load();
+      this.#snapshotter.onLoad(await this.#replica.load());
       this.#isLoaded = true;
       if (this.#isOutdated) this.#giveWay();
       const { generation = 0 } = this.#replica.position;

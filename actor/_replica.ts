@@ -37,6 +37,14 @@ export interface Ahead extends Replayed {
   readonly loaded: LoadedActor;
 }
 
+/** What a replica was loaded from. */
+export interface LoadedFrom {
+  /** The version of the snapshot; 0 for none. */
+  readonly snapshot: number;
+  /** How many commits were read behind it. */
+  readonly commits: number;
+}
+
 /** Commands older than those remembered, as they were seen on the way back. */
 interface Older {
   /** Nothing that was committed from this time on is missing here and in the memory. */
@@ -77,10 +85,9 @@ export class Replica {
   /**
    * Loads all of it.
    *
-   * @returns The version of the snapshot it was loaded from; 0 for none.
    * @throws {QuarantinedError} `quarantined`: it cannot be replayed.
    */
-  async load(timeout: number = LOAD_TIMEOUT): Promise<number> {
+  async load(timeout: number = LOAD_TIMEOUT): Promise<LoadedFrom> {
     const { schema } = this.#definition.options;
     const loaded = await this.#store.load(this.#id, { schema, timeout });
     const replayed = replay(this.#definition, this.#id, loaded);
@@ -90,7 +97,8 @@ export class Replica {
     this.timers = timersOf(loaded.snapshot);
     this.#commitId = loaded.snapshot?.commitId;
     this.#takeOver(loaded, replayed);
-    return loaded.snapshot?.version ?? 0;
+    const { commits, snapshot } = loaded;
+    return { snapshot: snapshot?.version ?? 0, commits: commits.length };
   }
 
   /**

@@ -156,9 +156,10 @@ export interface WithQueries<Shape extends ActorShape, Handlers>
 /** How an actor is kept: every knob has a default. */
 export interface ActorOptions {
   /**
-   * Events between two snapshots; 100 by default, 1 to 1,000,000. More of them
-   * make loading faster and writing dearer. An actor that remembers many
-   * commands writes at most one a second.
+   * Events between two snapshots, or commits where those are more, as of an actor
+   * that refuses what it is sent; 100 by default, 1 to 1,000,000. More of them make
+   * loading faster and writing dearer. An actor that remembers many commands writes
+   * at most one a second.
    */
   readonly snapshotEvery?: number;
   /** Version of the state's shape; raise it when old snapshots no longer fit. 1 by default. */

@@ -336,9 +336,9 @@ export function checkSnapshot(snapshot: ActorSnapshot): ActorAddress {
     version,
   } = snapshot;
   const action = `Cannot save a snapshot of "${address.id}"`;
-  if (!isCount(version) || version < 1) {
+  if (!isCount(version)) {
     throw new InvalidArgumentError(
-      `${action} as its version is a whole number from 1: got ${said(version)}`,
+      `${action} as its version is a whole number from 0: got ${said(version)}`,
     );
   }
   if (!(timestamp instanceof Date) || Number.isNaN(timestamp.getTime())) {

@@ -12,6 +12,13 @@ export type PlacedSnapshot =
   & ActorSnapshot
   & Required<Pick<ActorSnapshot, "schema" | "sequence" | "commitId">>;
 
+/** Whether a snapshot is of a later commit; one without events leaves the version as it is. */
+export function isNewer(one: PlacedSnapshot, other: PlacedSnapshot): boolean {
+  return one.version === other.version
+    ? one.sequence > other.sequence
+    : one.version > other.version;
+}
+
 /** Writes a snapshot. */
 export function encodeSnapshot(snapshot: PlacedSnapshot): Uint8Array {
   const {

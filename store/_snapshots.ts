@@ -11,6 +11,7 @@ import { type Context, readTail } from "./_context.ts";
 import {
   decodeSnapshot,
   encodeSnapshot,
+  isNewer,
   type PlacedSnapshot,
 } from "./_snapshot_format.ts";
 
@@ -71,7 +72,7 @@ export async function keepSnapshot(
       : await bulk.last(snapshotStream, subject, deadline);
     const kept = message && decodeSnapshot(address, message.data);
     if (
-      kept !== undefined && kept.version > placed.version &&
+      kept !== undefined && isNewer(kept, placed) &&
       await fitsLog(context, address, kept, deadline)
     ) return false;
     const headers = encodeHeaders({

@@ -50,6 +50,7 @@ import {
 import {
   decodeSnapshot,
   encodeSnapshot,
+  isNewer,
   type PlacedSnapshot,
 } from "./_snapshot_format.ts";
 import type { Inbox } from "./inbox.ts";
@@ -338,7 +339,7 @@ export class InMemoryEventStore
     }
     const kept = this.#snapshot(address);
     if (
-      kept !== undefined && kept.version > placed.version && this.#fits(kept)
+      kept !== undefined && isNewer(kept, placed) && this.#fits(kept)
     ) return false;
     this.#log.snapshots.set(address.id, body);
     return true;

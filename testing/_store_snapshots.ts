@@ -339,6 +339,34 @@ export function testSnapshots(suite: Suite): void {
       assert.deepEqual(position, fence.position);
     });
 
+    suite.test("may end with a commit without events, the first one too", async ({ store }) => {
+      const fence = (id: string) =>
+        store.append("account-ada", [], {
+          fence: true,
+          commands: [{ id, events: 0 }],
+        });
+      const first = await fence("no-op-1");
+      const none = { ...snapshotAt(0), ...placeOf(first) };
+      assert.equal(await store.saveSnapshot(none), true);
+      const loaded = await store.load("account-ada");
+      assert.equal(loaded.snapshot?.version, 0);
+      assert.deepEqual(loaded.commits, []);
+      const deposit = await store.append("account-ada", deposits(1));
+      const later = [await fence("no-op-2"), await fence("no-op-3")] as const;
+      const older = { ...snapshotAt(1), ...placeOf(deposit) };
+      const newer = { ...snapshotAt(1), ...placeOf(later[0]) };
+      assert.equal(await store.saveSnapshot(older), true);
+      assert.equal(await store.saveSnapshot(newer), true);
+      // Of the same version, and yet not as new.
+      assert.equal(await store.saveSnapshot(older), false);
+      const { commits, position, snapshot } = await store.load("account-ada");
+      assert.equal(snapshot?.sequence, later[0].sequence);
+      assert.deepEqual(commits.map(({ sequence }) => sequence), [
+        later[1].sequence,
+      ]);
+      assert.deepEqual(position, later[1].position);
+    });
+
     suite.test("that are too large are not kept, and nothing is thrown", async (t) => {
       const { store } = t;
       await store.append("account-ada", deposits(1));
@@ -442,6 +470,12 @@ export function testSnapshots(suite: Suite): void {
       });
     }
   });
+}
+
+function placeOf(
+  { commitId, sequence }: AppendResult,
+): Pick<ActorSnapshot, "commitId" | "sequence"> {
+  return { commitId, sequence };
 }
 
 function snapshotAt(version: number): ActorSnapshot {
