@@ -82,18 +82,27 @@ export class LiveWatch {
     this.#broken = false;
   }
 
-  /** Where messages may have been lost while the connection was broken. */
+  /**
+   * Where messages may have been lost while the connection was broken. It ends where
+   * something came again: until then it has no end, and is not over when that much
+   * of it was looked at.
+   */
   get doubt(): Missed | undefined {
-    if (this.#broken || this.#before === undefined) return undefined;
-    const to = this.#after === undefined ? this.#last ?? 0 : this.#after - 1;
-    return { from: this.#before + 1, to };
+    const before = this.#before;
+    if (this.#broken || before === undefined) return undefined;
+    if (this.#after !== undefined) {
+      return { from: before + 1, to: this.#after - 1 };
+    }
+    const to = this.#last ?? 0;
+    return to > before ? { from: before + 1, to } : undefined;
   }
 
   /** Says that all of a doubt was looked at; not where it has grown meanwhile. */
   settled({ from, to }: Missed): void {
     const { doubt } = this;
     if (doubt?.from !== from || doubt.to !== to) return;
-    this.#before = this.#after = undefined;
+    this.#before = this.#after === undefined ? to : undefined;
+    this.#after = undefined;
   }
 
   /** Whether a message was seen, or told as missed; of a part, among the latest. */

@@ -79,6 +79,124 @@ describe("LiveWatch of a part", () => {
   });
 });
 
+describe("LiveWatch of a connection that breaks", () => {
+  it("doubts what was stored while it was broken, until that was looked at", () => {
+    const watch = new LiveWatch(true);
+    watch.startedAt(0);
+    watch.arrived(1, 0, "a");
+    watch.broke();
+    assert.equal(watch.doubt, undefined);
+    watch.back();
+    // Nothing has come yet: there is no end to what may be missing.
+    assert.equal(watch.doubt, undefined);
+    watch.arrived(5, 1, "a");
+    const doubt = { from: 2, to: 4 };
+    assert.deepEqual(watch.doubt, doubt);
+    watch.settled({ from: 2, to: 3 });
+    assert.deepEqual(watch.doubt, doubt, "another one was looked at");
+    watch.settled(doubt);
+    assert.equal(watch.doubt, undefined);
+  });
+
+  it("goes on to doubt what was not there when it was looked at", () => {
+    const watch = new LiveWatch(true);
+    watch.startedAt(0);
+    watch.arrived(1, 0, "a");
+    watch.broke();
+    watch.arrived(3, 1, "a"); // on its way when it was back, before we heard of it
+    watch.back();
+    assert.deepEqual(watch.doubt, { from: 2, to: 3 });
+    watch.settled({ from: 2, to: 3 });
+    assert.equal(watch.doubt, undefined);
+    // 4 is not here and nothing tells of it but the end of the stream, which is
+    // asked for; meanwhile another message comes.
+    assert.equal(watch.isBehind(4), true);
+    watch.arrived(5, 3, "a");
+    assert.equal(watch.endedAt(4), undefined);
+    assert.deepEqual(watch.doubt, { from: 4, to: 4 });
+  });
+
+  it("covers all that is lost by what it tells", () => {
+    const steps = [
+      "store",
+      "store",
+      "store",
+      "die",
+      "break",
+      "return",
+      "back",
+      "look",
+      "end",
+    ] as const;
+    const step = fc.record({
+      does: fc.constantFrom(...steps),
+      actor: fc.nat(3),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80, size: "max" }), (drawn) => {
+        const watch = new LiveWatch(true);
+        watch.startedAt(0);
+        const stored: number[] = [];
+        const lost: number[] = [];
+        const told: { from: number; to: number }[] = [];
+        const last = new Map<number, number>();
+        let [isUp, isKnown] = [true, true];
+        let end: number | undefined;
+        const tell = (missed: { from: number; to: number } | undefined) => {
+          if (missed !== undefined) told.push(missed);
+        };
+        const run = (does: (typeof steps)[number], actor: number) => {
+          const sequence = 2 * stored.length + 1;
+          const { doubt } = watch;
+          if (does === "store") {
+            const previous = last.get(actor) ?? 0;
+            stored.push(sequence);
+            last.set(actor, sequence);
+            if (!isUp) lost.push(sequence);
+            else {
+              const of = String(actor);
+              tell(watch.arrived(sequence, previous, of).missed);
+            }
+          } else if (does === "die") isUp = false;
+          else if (does === "break" && !isUp) {
+            watch.broke();
+            isKnown = false;
+          } else if (does === "return" && !isKnown) isUp = true;
+          else if (does === "back" && isUp && !isKnown) {
+            watch.back();
+            isKnown = true;
+          } else if (does === "look" && isUp && isKnown) {
+            // What a check does: it asks for the end, looks at what is in doubt,
+            end = stored.at(-1);
+            if (doubt === undefined) return;
+            for (const one of stored) {
+              if (one < doubt.from || one > doubt.to || watch.has(one)) {
+                continue;
+              }
+              tell({ from: one, to: one });
+            }
+            watch.settled(doubt);
+          } else if (does === "end" && isUp && isKnown && end !== undefined) {
+            // and a while later at what is behind the end.
+            if (watch.isBehind(end)) tell(watch.endedAt(end));
+            end = undefined;
+          }
+        };
+        for (const { actor, does } of drawn) run(does, actor);
+        const rest = ["break", "return", "back", "look", "end", "look"];
+        for (const does of rest) run(does as "look", 0);
+        for (const sequence of lost) {
+          assert.ok(
+            told.some(({ from, to }) => from <= sequence && sequence <= to),
+            `${sequence} of ${JSON.stringify(told)}`,
+          );
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
 describe("LiveWatch, whatever is lost", () => {
   it("covers all that is lost by what it tells", () => {
     fc.assert(fc.property(
