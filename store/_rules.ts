@@ -457,6 +457,7 @@ function checkCount(value: number, name: string): number {
   return value;
 }
 
-function isCount(value: unknown): value is number {
+/** Whether it is a whole number from 0. */
+export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }

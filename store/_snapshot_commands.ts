@@ -10,6 +10,7 @@
  * are. It takes a third of the bytes, and a fifth of the time.
  */
 import type { RememberedCommand } from "../event/mod.ts";
+import { isCount } from "./_rules.ts";
 
 /** Commands together: when they were committed, the version before, ids, events. */
 type Run = readonly [
@@ -128,11 +129,6 @@ function isRejection(value: unknown): boolean {
   >;
   return typeof reason === "string" && typeof message === "string" &&
     typeof details === "object";
-}
-
-/** Whether it is a whole number from 0. */
-export function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** Characters of a ULID. */

@@ -5,7 +5,8 @@ import {
   parseJson,
   type Timer,
 } from "../event/mod.ts";
-import { isCount, packCommands, unpackCommands } from "./_snapshot_commands.ts";
+import { isCount } from "./_rules.ts";
+import { packCommands, unpackCommands } from "./_snapshot_commands.ts";
 
 /** A snapshot with its schema and its place in the log. */
 export type PlacedSnapshot =

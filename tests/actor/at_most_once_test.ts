@@ -8,6 +8,7 @@ import {
   type StoredCommit,
   ulid,
 } from "@flowmade/aether";
+import type { Clock } from "@flowmade/aether/event";
 import { ulid as ulidOf } from "ulid";
 import { codeOf, HeldStore, hosted, settled } from "./_hosted.ts";
 import { Account } from "./_account.ts";
@@ -33,15 +34,16 @@ class OldStore extends HeldStore {
 
 const MINUTE = 60_000;
 
+/** A clock whose wall time the test sets. */
+function clockOf(now: () => number): Clock {
+  return { now, monotonic: () => performance.now(), timer: () => () => {} };
+}
+
 /** An account with more commands behind it than are remembered, one a minute. */
 async function aged(count = 1_500) {
   const shared = new InMemoryLog("hosted");
   let now = Date.now() - count * MINUTE;
-  const clock = {
-    now: () => now,
-    monotonic: () => performance.now(),
-    timer: () => () => {},
-  };
+  const clock = clockOf(() => now);
   const store = new OldStore({ namespace: "hosted", log: shared, clock });
   const ids: string[] = [];
   for (let i = 0; i < count; i++, now += MINUTE) {
@@ -147,11 +149,7 @@ describe("a command that comes again long after", () => {
   for (const [wrong, by] of [["behind", -1], ["ahead", 1]] as const) {
     it(`is known to a node whose clock is an hour ${wrong}`, async () => {
       let now = Date.now();
-      const clock = (offset: number) => ({
-        now: () => now + offset,
-        monotonic: () => performance.now(),
-        timer: () => () => {},
-      });
+      const clock = (offset: number) => clockOf(() => now + offset);
       const store = new OldStore({ namespace: "hosted", clock: clock(0) });
       const odd = hosted({ store, clock: clock(by * 60 * MINUTE) });
       const ids: string[] = [];

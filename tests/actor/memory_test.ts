@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ulid } from "@flowmade/aether";
 import { ulid as ulidOf } from "ulid";
-import type { RememberedCommand } from "@flowmade/aether/event";
+import type { ActorSnapshot, RememberedCommand } from "@flowmade/aether/event";
 import { CommandMemory } from "../../actor/_memory.ts";
 import { PackedCommands } from "../../actor/_packed_commands.ts";
 import { seeded } from "../support/mod.ts";
@@ -50,7 +50,10 @@ const anyCommand = fc.record({
 });
 
 /** What is remembered of a snapshot of a memory. */
-function loadedFrom(memory: CommandMemory): CommandMemory {
+function loadedFrom(
+  memory: CommandMemory,
+  change: Partial<ActorSnapshot> = {},
+): CommandMemory {
   const again = new CommandMemory();
   again.restore({
     actorId: "account-ada",
@@ -58,6 +61,7 @@ function loadedFrom(memory: CommandMemory): CommandMemory {
     state: 0,
     timestamp: new Date(50_000),
     ...memory.newest(),
+    ...change,
   });
   return again;
 }
@@ -93,14 +97,7 @@ describe("CommandMemory", () => {
               assert.ok(foundAt >= at);
             }
           }
-          const again = new CommandMemory();
-          again.restore({
-            actorId: "account-ada",
-            version,
-            state: 0,
-            timestamp: new Date(0),
-            ...memory.newest(),
-          });
+          const again = loadedFrom(memory);
           assert.deepEqual(again.newest(), memory.newest());
           assert.equal(again.since, memory.since);
         },
@@ -198,19 +195,8 @@ describe("CommandMemory", () => {
 
   it("says in a snapshot what is missing there", () => {
     const memory = new CommandMemory();
-    const restored = (since?: number) => {
-      const again = new CommandMemory();
-      const { commands, commandsSince } = memory.newest();
-      again.restore({
-        actorId: "account-ada",
-        version: 1_000_000, // with events that no command has made
-        state: 0,
-        timestamp: new Date(50_000),
-        commands,
-        commandsSince: since ?? commandsSince,
-      });
-      return again;
-    };
+    const restored = (since?: number) =>
+      loadedFrom(memory, since === undefined ? {} : { commandsSince: since });
     for (let i = 1; i <= 1_000; i++) {
       memory.add({ id: ulid(), events: 1 }, i, i);
     }

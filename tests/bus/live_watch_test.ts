@@ -3,6 +3,19 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { LiveWatch } from "../../bus/_live_watch.ts";
 
+/** Every sequence that was lost lies in something that was told. */
+function assertCovered(
+  lost: readonly number[],
+  told: readonly { readonly from: number; readonly to: number }[],
+): void {
+  for (const sequence of lost) {
+    assert.ok(
+      told.some(({ from, to }) => from <= sequence && sequence <= to),
+      `${sequence} of ${JSON.stringify(told)}`,
+    );
+  }
+}
+
 describe("LiveWatch of a whole namespace", () => {
   it("tells a hole, and drops what comes late", () => {
     const watch = new LiveWatch(false);
@@ -185,12 +198,7 @@ describe("LiveWatch of a connection that breaks", () => {
         for (const { actor, does } of drawn) run(does, actor);
         const rest = ["break", "return", "back", "look", "end", "look"];
         for (const does of rest) run(does as "look", 0);
-        for (const sequence of lost) {
-          assert.ok(
-            told.some(({ from, to }) => from <= sequence && sequence <= to),
-            `${sequence} of ${JSON.stringify(told)}`,
-          );
-        }
+        assertCovered(lost, told);
       }),
       { numRuns: 2_000 },
     );
@@ -243,12 +251,7 @@ describe("LiveWatch, whatever is lost", () => {
         }
         const missed = watch.endedAt(end);
         if (missed !== undefined) told.push(missed);
-        for (const sequence of lost) {
-          assert.ok(
-            told.some(({ from, to }) => from <= sequence && sequence <= to),
-            `${sequence} of ${JSON.stringify(told)}`,
-          );
-        }
+        assertCovered(lost, told);
       },
     ));
   });
